@@ -1,0 +1,41 @@
+"""What upper modules show on lower modules' pages, each with one batch loader per page."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+#: (session, ids, viewer, now) → one value per id; ids without a value may be missing.
+Loader = Callable[[Session, Sequence[int], Any, datetime], Mapping[int, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """`template` renders one value as `value`, with `thing_id`; `label` is a translatable text."""
+
+    name: str
+    label: Any
+    template: str
+    load: Loader
+
+
+@dataclass(slots=True)
+class Panels:
+    """By place ("customers.column", "customers.card", "segments.used_by" …), in order of wiring."""
+
+    _by_place: dict[str, list[Panel]] = field(default_factory=lambda: defaultdict(list))
+
+    def offer(self, place: str, *panels: Panel) -> None:
+        self._by_place[place].extend(panels)
+
+    def at(self, place: str) -> Sequence[Panel]:
+        return tuple(self._by_place.get(place, ()))
+
+    def load(
+        self, place: str, session: Session, ids: Sequence[int], *, viewer: Any, now: datetime
+    ) -> list[tuple[Panel, Mapping[int, Any]]]:
+        """One query per panel, whatever the number of ids."""
+        return [(panel, panel.load(session, ids, viewer, now)) for panel in self.at(place)]
