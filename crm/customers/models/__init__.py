@@ -14,7 +14,15 @@ from crm.customers.models.customer import (
     Tag,
     TimelineEntry,
 )
-from crm.customers.models.imports import Import, ImportKind, ImportRejection, ImportState
+from crm.customers.models.imports import (
+    Import,
+    ImportedCustomer,
+    ImportedOrder,
+    ImportKind,
+    ImportPhase,
+    ImportRejection,
+    ImportState,
+)
 from crm.customers.models.orders import CustomerStats, Order, OrderLine, OrderStatus, Refund
 from crm.customers.models.segments import Segment
 
@@ -28,8 +36,11 @@ __all__ = [
     "CustomerTag",
     "Import",
     "ImportKind",
+    "ImportPhase",
     "ImportRejection",
     "ImportState",
+    "ImportedCustomer",
+    "ImportedOrder",
     "Order",
     "OrderLine",
     "OrderStatus",

@@ -23,6 +23,14 @@ class ImportState(enum.Enum):
     CANCELLED = "cancelled"
 
 
+class ImportPhase(enum.Enum):
+    """What the next step does; `cursor` says where it starts."""
+
+    ROWS = "rows"
+    TOTALS = "totals"
+    STATISTICS = "statistics"
+
+
 class Import(Model):
     __tablename__ = "imports"
     __table_args__ = (Index(None, "state", "id"),)
@@ -37,6 +45,8 @@ class Import(Model):
     delimiter: Mapped[str] = mapped_column(String(1), default=",")
     mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
     position: Mapped[int] = mapped_column(default=0)  # rows done; the next step starts behind it
+    phase: Mapped[ImportPhase] = mapped_column(enum_type(ImportPhase), default=ImportPhase.ROWS)
+    cursor: Mapped[int] = mapped_column(default=0)  # a byte of the file, in later phases an id
     row_count: Mapped[int | None]
     created_count: Mapped[int] = mapped_column(default=0)
     updated_count: Mapped[int] = mapped_column(default=0)
@@ -62,3 +72,32 @@ class ImportRejection(Model):
     field: Mapped[str] = mapped_column(String(80), default="")
     value: Mapped[str] = mapped_column(Text, default="")
     cells: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class ImportedCustomer(Model):
+    """A customer that one import met: tells a repeated row, and whose totals to recompute."""
+
+    __tablename__ = "imported_customers"
+
+    import_id: Mapped[int] = mapped_column(
+        ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True
+    )
+    customer_id: Mapped[int] = mapped_column(
+        ForeignKey("customers.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    line: Mapped[int]
+
+
+class ImportedOrder(Model):
+    """An order that one import met, and how many of its lines it has read so far."""
+
+    __tablename__ = "imported_orders"
+
+    import_id: Mapped[int] = mapped_column(
+        ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True
+    )
+    order_id: Mapped[int] = mapped_column(
+        ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    line: Mapped[int]
+    line_count: Mapped[int] = mapped_column(default=0)

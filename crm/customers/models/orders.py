@@ -56,7 +56,7 @@ class Order(Model):
 class OrderLine(Model):
     """One line as the source had it; `unit_price` keeps more digits than money has.
 
-    A line that is no sale (price 0, negative quantity) is kept but does not count.
+    Every line of the source is kept; the order's amount is the sum of its lines (docs/imports.md).
     """
 
     __tablename__ = "order_lines"
