@@ -29,6 +29,63 @@ ERRORS: dict[str, str] = {
     ),
     "core.idempotency_running": N_("The same request is still being worked on."),
     "core.idempotency_mismatch": N_("This key was used for a different request."),
+    "core.host_unknown": N_(
+        "This address is not the one this program was set up for (CRM_BASE_URL)."
+    ),
     "core.sort_unknown": N_("The list cannot be sorted by %(field)s."),
     "core.filter_unknown": N_("The list cannot be filtered by %(field)s."),
+    # customers: numbers, addresses, imports
+    "core.number_invalid": N_("“%(value)s” is not a number."),
+    "core.money_decimals": N_("“%(value)s” has more than two decimals."),
+    "core.money_negative": N_("“%(value)s” is below zero."),
+    "core.money_too_large": N_("“%(value)s” is larger than any amount kept here."),
+    "customers.phone_invalid": N_(
+        "“%(value)s” is not a phone number. Chinese mobiles have 11 digits."
+    ),
+    "customers.phone_as_number": N_(
+        "“%(value)s” has lost digits: make the column text, then export."
+    ),
+    "customers.email_invalid": N_("“%(value)s” is not an e-mail address."),
+    "import.file_empty": N_("The file is empty."),
+    "import.no_rows": N_("The file has a header and no rows."),
+    "import.file_corrupt": N_("The packed file is damaged or cut off. Make it again."),
+    "import.file_type_mismatch": N_("This is not a CSV file. Save the sheet as CSV first."),
+    "import.file_too_large": N_("The file is larger than %(limit)s MB when unpacked."),
+    "import.encoding_invalid": N_(
+        "Line %(line)s is not %(encoding)s. Save the file anew, or choose its encoding."
+    ),
+    "import.encoding_unknown": N_(
+        "Line %(line)s is neither UTF-8 nor GB18030. Choose the encoding of the file."
+    ),
+    "import.encoding_not_offered": N_("The encoding “%(encoding)s” is not known here."),
+    "import.control_character": N_("Line %(line)s holds a character that is not text."),
+    "import.csv_malformed": N_("The quotes of the row that begins on line %(line)s do not match."),
+    "import.field_too_long": N_(
+        "A field of the row that begins on line %(line)s is too long, or a quote is missing."
+    ),
+    "import.header_missing": N_("The header lacks a column for: %(fields)s."),
+    "import.header_duplicate": N_("The column “%(column)s” stands in the header twice."),
+    "import.too_many_columns": N_("The file has more than %(limit)s columns."),
+    "import.too_many_rows": N_("The file has more than %(limit)s rows. Split it."),
+    "import.mapping_invalid": N_("The mapping cannot be used: %(problem)s."),
+    "import.column_unknown": N_("The mapping names the column “%(column)s”, which the file lacks."),
+    "import.not_allowed": N_("Imports are made by leads and administrators."),
+    "import.already_running": N_("This import has been started already."),
+    "import.already_over": N_("This import is over."),
+    "import.file_lost": N_("The file of this import is gone. Upload it again."),
+    "import.row_shape": N_("The row has %(found)s cells, the header %(wanted)s."),
+    "import.row_control_character": N_("The row holds a character that is not text."),
+    "import.value_missing": N_("A value is missing."),
+    "import.value_too_long": N_("The text is longer than %(limit)s characters."),
+    "import.value_unknown": N_("“%(value)s” is not one of the known values."),
+    "import.date_invalid": N_("“%(value)s” is not a date."),
+    "import.nobody": N_("The row names nobody: no name, number, phone or e-mail."),
+    "import.repeated": N_("The same customer or order stands in row %(line)s of this file."),
+    "import.match_conflict": N_("The row fits more than one customer: merge them first."),
+    "import.owner_unknown": N_("No colleague is called “%(value)s”."),
+    "import.not_yours": N_("This customer belongs to another team."),
+    "import.order_unknown": N_(
+        "There is no order %(value)s. Import the orders first, then their lines."
+    ),
+    "import.order_of_another": N_("Order %(value)s belongs to another customer."),
 }

@@ -51,7 +51,7 @@ class PointKind(enum.Enum):
 
 
 class ContactSubject(Model):
-    """Who is contacted, in truth: customers that share an address share one subject and its caps."""
+    """Who is contacted, really: customers who share an address share one subject, and caps."""
 
     __tablename__ = "contact_subjects"
 

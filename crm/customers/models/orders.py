@@ -89,7 +89,7 @@ class Refund(Model):
 
 
 class CustomerStats(Model):
-    """Totals over a customer's valid orders; recomputed for the customers touched, never added to."""
+    """Totals over a customer's valid orders; recomputed for those touched, never added to."""
 
     __tablename__ = "customer_stats"
     __table_args__ = (

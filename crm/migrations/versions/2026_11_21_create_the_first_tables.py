@@ -343,6 +343,14 @@ def upgrade() -> None:
             "mapping", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "phase",
+            sa.Enum(
+                "rows", "totals", "statistics", name="importphase", native_enum=False, length=32
+            ),
+            nullable=False,
+        ),
+        sa.Column("cursor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("row_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column(
             "created_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
@@ -1380,8 +1388,71 @@ def upgrade() -> None:
     with op.batch_alter_table("target_steps", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_target_steps_step_at"), ["step", "at"], unique=False)
 
+    op.create_table(
+        "imported_customers",
+        sa.Column(
+            "import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("line", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["customers.id"],
+            name=op.f("fk_imported_customers_customer_id_customers"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["import_id"],
+            ["imports.id"],
+            name=op.f("fk_imported_customers_import_id_imports"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("import_id", "customer_id", name=op.f("pk_imported_customers")),
+    )
+    with op.batch_alter_table("imported_customers", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_imported_customers_customer_id"), ["customer_id"], unique=False
+        )
+
+    op.create_table(
+        "imported_orders",
+        sa.Column(
+            "import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("line", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "line_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["order_id"],
+            ["orders.id"],
+            name=op.f("fk_imported_orders_order_id_orders"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["import_id"],
+            ["imports.id"],
+            name=op.f("fk_imported_orders_import_id_imports"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("import_id", "order_id", name=op.f("pk_imported_orders")),
+    )
+    with op.batch_alter_table("imported_orders", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_imported_orders_order_id"), ["order_id"], unique=False)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("imported_orders", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_imported_orders_order_id"))
+
+    op.drop_table("imported_orders")
+    with op.batch_alter_table("imported_customers", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_imported_customers_customer_id"))
+
+    op.drop_table("imported_customers")
     with op.batch_alter_table("target_steps", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_target_steps_step_at"))
 
