@@ -26,7 +26,7 @@ class Smtp:
     tls: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `from_env` reads the defaults from the class
 class Settings:
     database_url: str
     secret_key: str
