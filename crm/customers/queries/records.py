@@ -1,0 +1,66 @@
+"""Which customers a person may see, and one of them by its id."""
+
+from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from crm.core.errors import NotFound
+from crm.customers.models import ContactSubject, Customer
+from crm.users.models import Role, User
+
+SEES_ALL = frozenset({Role.MANAGER, Role.ADMIN})
+
+
+def visible_to(user: User) -> ColumnElement[bool]:
+    """A rep: own ones and the pool; a lead: the team's and the pool; others: all."""
+    if user.role in SEES_ALL:
+        return true()
+    return or_(owned_within(user), Customer.owner_id.is_(None))
+
+
+def owned_within(user: User) -> ColumnElement[bool]:
+    """Customers owned by those whom this person works with: oneself, one's team, or anybody."""
+    if user.role in SEES_ALL:
+        return Customer.owner_id.is_not(None)
+    if user.role is Role.LEAD and user.team_id is not None:
+        return Customer.owner_id.in_(select(User.id).where(User.team_id == user.team_id))
+    return Customer.owner_id == user.id
+
+
+def get(session: Session, customer_id: int, *, visible_to: User) -> Customer:
+    """The customer with owner and tags. Raises NotFound outside the viewer's scope."""
+    return _one(session, Customer.id == customer_id, visible_to)
+
+
+def get_by_public_id(session: Session, public_id: str, *, visible_to: User) -> Customer:
+    """The same for programs and for links that leave the house."""
+    return _one(session, Customer.public_id == public_id, visible_to)
+
+
+def get_locked(session: Session, customer_id: int, *, visible_to: User) -> Customer:
+    """The customer, with the person behind it locked until the transaction ends.
+
+    The contact subject owns the rules about contacts, so all who would contact the same person,
+    under whatever record, take turns. Raises NotFound outside the viewer's scope.
+    """
+    # Bounded: a record changes its subject only when its addresses are edited at this moment.
+    for _ in range(3):
+        subject_id = session.scalar(select(Customer.subject_id).where(Customer.id == customer_id))
+        session.execute(
+            select(ContactSubject.id).where(ContactSubject.id == subject_id).with_for_update()
+        )
+        customer = get(session, customer_id, visible_to=visible_to)
+        if customer.subject_id == subject_id:
+            return customer
+    raise NotFound("core.not_found")
+
+
+def _one(session: Session, which: ColumnElement[bool], user: User) -> Customer:
+    found = session.scalar(
+        select(Customer)
+        .where(which, visible_to(user))
+        .options(joinedload(Customer.owner), selectinload(Customer.tags))
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("core.not_found")
+    return found
