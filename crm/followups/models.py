@@ -3,7 +3,7 @@
 import enum
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, and_, column
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm.activities.models import Activity, Step
@@ -12,7 +12,7 @@ from crm.core.errors import Conflict
 from crm.customers.models import Channel, Customer
 from crm.users.models import User
 
-_OPEN = text("completed_at IS NULL AND cancelled_at IS NULL")
+_OPEN = and_(column("completed_at").is_(None), column("cancelled_at").is_(None))
 
 
 class Outcome(enum.Enum):
