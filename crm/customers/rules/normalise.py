@@ -1,9 +1,11 @@
-"""One spelling for what people write in many: phones, e-mail addresses, names for quick search."""
+"""One spelling for what people write in many: phones, e-mail addresses, times, names as typed."""
 
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache, lru_cache
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
@@ -21,6 +23,10 @@ _EXPONENT = re.compile(r"\d(?:\.\d+)?[eE]\+?\d+")
 _AS_FLOAT = re.compile(r"(\d{5,})\.0")
 _SEPARATORS = str.maketrans("", "", " -‐‑–—\u00a0\u2007\u202f\t")
 _APOSTROPHES = str.maketrans("", "", "'’`")
+_MOMENT = re.compile(
+    r"((?:19|20)\d\d)(?:[-/.年])(\d{1,2})(?:[-/.月])(\d{1,2})日?"
+    r"(?:[T ]\s*(\d{1,2})(?::|时)(\d{2})(?:(?::|分)(\d{2})(?:\.\d+)?秒?)?\s*(Z|[+-]\d{2}:?\d{2})?)?"
+)
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _HANZI = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]+")
@@ -84,6 +90,25 @@ def email_key(address: str) -> str:
     return f"{local.casefold()}@{domain}"
 
 
+@lru_cache(maxsize=65_536)
+def moment(text: str, zone: ZoneInfo) -> datetime:
+    """An instant in UTC from 2016/8/6 19:06 and the like; without a zone it is read in `zone`."""
+    found = _MOMENT.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if found is None:
+        raise Invalid("import.date_invalid", value=text[:40])
+    year, month, day, hour, minute, second, offset = found.groups()
+    try:
+        at = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0),
+            tzinfo=zone,
+        )  # fmt: skip
+        if offset:
+            at = at.replace(tzinfo=_offset(offset))
+    except ValueError:
+        raise Invalid("import.date_invalid", value=text[:40]) from None
+    return at.astimezone(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Spelling:
     """How a name is typed on a keyboard: whole (zhangwei) and by initials (zw)."""
@@ -140,6 +165,14 @@ def _home_mobile() -> tuple[re.Pattern[str], int]:
     if home is None or home.mobile is None:
         raise LookupError(HOME_REGION)
     return re.compile(home.mobile.national_number_pattern or ""), home.mobile.possible_length[0]
+
+
+def _offset(text: str) -> tzinfo:
+    if text == "Z":
+        return UTC
+    sign = -1 if text[0] == "-" else 1
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
 @lru_cache(maxsize=8_192)

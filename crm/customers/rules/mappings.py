@@ -1,0 +1,191 @@
+"""Which column of a file means what: guessed from the header, or read from a mapping file.
+
+The JSON form is described in docs/imports.md; examples lie beside it.
+"""
+
+from collections.abc import Mapping as Mappable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crm.core.errors import Invalid
+from crm.core.spreadsheet import plain_header
+from crm.customers.rules.headers import CUSTOMERS, HEADERS, ORDERS
+
+#: What happens to a customer who is known already.
+FILL, REPLACE, SKIP = "fill", "replace", "skip"
+
+LINE_FIELDS = frozenset({"product_code", "product_name", "quantity", "unit_price"})
+#: One of these says who a customer is.
+NAMING_FIELDS = ("external_id", "name", "company", "phone", "email")
+KNOWN_BY = ("external_id", "phone", "email")
+
+_OPTIONS = frozenset(
+    {
+        "kind", "source", "columns", "values", "defaults", "blank", "whole_numbers",
+        "cancelled_prefix", "existing", "header_row", "encoding",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Field to column, and how the cells are to be read."""
+
+    kind: str
+    columns: dict[str, str]
+    source: str = ""
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+    blank: tuple[str, ...] = ()
+    whole_numbers: tuple[str, ...] = ()
+    cancelled_prefix: str = ""
+    existing: str = FILL
+    header_row: int = 1
+    encoding: str | None = None
+
+    @property
+    def has_lines(self) -> bool:
+        """Rows are lines of orders, several of which may share a number."""
+        return self.kind == ORDERS and "quantity" in self.columns and "unit_price" in self.columns
+
+    @property
+    def has_orders(self) -> bool:
+        """Rows describe the order itself; otherwise they only add lines to known orders."""
+        return "ordered_at" in self.columns
+
+    @property
+    def sums_lines(self) -> bool:
+        """The order's amount is the sum of its lines, since the file does not state it."""
+        return self.has_lines and self.has_orders and "amount" not in self.columns
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "source": self.source,
+            "columns": dict(self.columns),
+            "values": {name: dict(words) for name, words in self.values.items()},
+            "defaults": dict(self.defaults),
+            "blank": list(self.blank),
+            "whole_numbers": list(self.whole_numbers),
+            "cancelled_prefix": self.cancelled_prefix,
+            "existing": self.existing,
+            "header_row": self.header_row,
+            "encoding": self.encoding,
+        }
+
+
+def from_json(data: object, *, kind: str) -> Mapping:
+    """The mapping in a file's content. Refuses what it does not know rather than ignoring it."""
+    if not isinstance(data, dict):
+        raise _wrong("it is not a JSON object")
+    if unknown := sorted(set(data) - _OPTIONS):
+        raise _wrong(f"unknown entry {unknown[0]}")
+    if data.get("kind", kind) != kind:
+        raise _wrong(f"it is for {data['kind']}")
+    mapping = Mapping(
+        kind=kind,
+        columns=_texts(data, "columns"),
+        source=_text(data, "source"),
+        values={name: _texts(data.get("values"), name) for name in _table(data, "values")},
+        defaults=_texts(data, "defaults"),
+        blank=_list(data, "blank"),
+        whole_numbers=_list(data, "whole_numbers"),
+        cancelled_prefix=_text(data, "cancelled_prefix"),
+        existing=_text(data, "existing") or FILL,
+        header_row=_header_row(data),
+        encoding=_text(data, "encoding") or None,
+    )
+    check(mapping)
+    return mapping
+
+
+def check(mapping: Mapping) -> None:
+    """Refuse a mapping with which no row could be read."""
+    fields = HEADERS[mapping.kind]
+    named = (*mapping.columns, *mapping.values, *mapping.defaults, *mapping.whole_numbers)
+    if unknown := [name for name in named if name not in fields]:
+        raise _wrong(f"unknown field {unknown[0]}")
+    if mapping.existing not in (FILL, REPLACE, SKIP):
+        raise _wrong(f"existing must be {FILL}, {REPLACE} or {SKIP}")
+    if missing := _missing(mapping):
+        raise Invalid("import.header_missing", fields=", ".join(missing))
+
+
+def match(mapping: Mapping, columns: Sequence[str]) -> dict[str, int]:
+    """Where each mapped field stands in this file. Raises Invalid naming a column it lacks."""
+    places = {plain_header(column) or column: place for place, column in enumerate(columns)}
+    found = {}
+    for name, column in mapping.columns.items():
+        place = places.get(plain_header(column) or column)
+        if place is None:
+            raise Invalid("import.column_unknown", column=column[:80])
+        found[name] = place
+    return found
+
+
+def guess(kind: str, columns: Sequence[str], *, source: str = "") -> Mapping:
+    """What the header says by itself; each column is used once. It may lack what `check` asks."""
+    places = {plain_header(column): column for column in reversed(columns)}
+    found: dict[str, str] = {}
+    for name, headers in HEADERS[kind].items():
+        for header in headers:
+            column = places.get(plain_header(header))
+            if column is not None and column not in found.values():
+                found[name] = column
+                break
+    if kind == ORDERS and "unit_price" not in found:
+        found = {name: column for name, column in found.items() if name not in LINE_FIELDS}
+    return Mapping(kind=kind, columns=found, source=source)
+
+
+def _missing(mapping: Mapping) -> list[str]:
+    given = mapping.columns
+    if mapping.kind == CUSTOMERS:
+        return [] if any(name in given for name in NAMING_FIELDS) else ["name"]
+    missing = [] if "number" in given else ["number"]
+    if mapping.has_lines:
+        return missing
+    if LINE_FIELDS & set(given) or not mapping.has_orders:
+        missing += [name for name in ("quantity", "unit_price") if name not in given]
+        return missing if LINE_FIELDS & set(given) else [*missing[:1], "ordered_at"]
+    return missing if "amount" in given else [*missing, "amount"]
+
+
+def _wrong(problem: str) -> Invalid:
+    return Invalid("import.mapping_invalid", problem=problem)
+
+
+def _table(data: Mappable[str, Any], name: str) -> Mappable[str, Any]:
+    found = data.get(name) or {}
+    if not isinstance(found, dict):
+        raise _wrong(f"{name} is not an object")
+    return found
+
+
+def _texts(data: object, name: str) -> dict[str, str]:
+    table = _table(data, name) if isinstance(data, dict) else {}
+    if not all(isinstance(value, str) for value in table.values()):
+        raise _wrong(f"{name} holds something that is not text")
+    return dict(table)
+
+
+def _text(data: Mappable[str, Any], name: str) -> str:
+    found = data.get(name) or ""
+    if not isinstance(found, str):
+        raise _wrong(f"{name} is not text")
+    return found
+
+
+def _list(data: Mappable[str, Any], name: str) -> tuple[str, ...]:
+    found = data.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise _wrong(f"{name} is not a list of texts")
+    return tuple(found)
+
+
+def _header_row(data: Mappable[str, Any]) -> int:
+    found = data.get("header_row", 1)
+    if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= 100:  # noqa: PLR2004 - a title block
+        raise _wrong("header_row is not a row number")
+    return found
