@@ -30,7 +30,7 @@ def day_of(at: datetime, zone: ZoneInfo) -> date:
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of the company's day, in UTC (a skipped midnight gives the first valid one)."""
+    """The day's first instant, in UTC; where midnight is skipped, the first valid one."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
     # In a gap, midnight maps to an instant whose local day is still the day before.
     while day_of(midnight, zone) < day:

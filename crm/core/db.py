@@ -27,8 +27,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
-from crm.core.events import EventBus
-
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -109,18 +107,19 @@ def make_engine(url: str) -> Engine:
     return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
 
 
-def make_sessions(engine: Engine | Connection, bus: EventBus) -> Sessions:
-    return sessionmaker(engine, expire_on_commit=False, info={"bus": bus})
+def make_sessions(bind: Engine | Connection, carried: dict[str, Any]) -> Sessions:
+    """Sessions that carry what `crm.app.wiring` gives: the company, the bus, the segment fields."""
+    return sessionmaker(bind, expire_on_commit=False, info=carried)
 
 
 def read_only(session: Session) -> None:
-    """Make the coming transaction refuse writes; on SQLite it also begins without the write lock."""
-    session.connection(execution_options={"crm_read_only": True})
+    """Make the coming transaction refuse writes; on SQLite it begins without the write lock."""
+    session.connection(execution_options={"crm_read_only": True, "postgresql_readonly": True})
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
     del record
-    # The driver's own BEGIN comes too late (before the first write): we say BEGIN IMMEDIATE instead.
+    # The driver's own BEGIN comes too late (before the first write): ours is BEGIN IMMEDIATE.
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
@@ -141,14 +140,14 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _leave_read_only(connection: Any, record: object) -> None:
+def _leave_read_only(connection: sqlite3.Connection | None, record: object) -> None:
     del record
     if connection is not None:
         connection.execute("PRAGMA query_only=OFF")
 
 
 def dialect_name(session: Session) -> str:
-    """ "sqlite" or "postgresql"."""
+    """The database's kind: sqlite or postgresql."""
     return session.get_bind().dialect.name
 
 

@@ -1,4 +1,4 @@
-"""Work by the clock: a job is a name, an interval and a step function; leases say whose turn it is."""
+"""Work by the clock: jobs are names with a step function; leases say whose turn it is."""
 
 import uuid
 from dataclasses import dataclass

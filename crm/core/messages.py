@@ -22,7 +22,7 @@ ERRORS: dict[str, str] = {
     "core.unsupported_type": N_("This kind of content is not accepted here."),
     "core.too_many_requests": N_("Too many attempts. Try again in %(retry_after)s seconds."),
     "core.unexpected": N_(
-        "Something went wrong on our side. Nothing was saved. Number: %(request_id)s"
+        "Something went wrong on our side. Nothing was saved; your text is kept."
     ),
     "core.cursor_invalid": N_(
         "This page link is not valid any more. Start again from the first page."

@@ -35,7 +35,7 @@ class Panels:
         return tuple(self._by_place.get(place, ()))
 
     def load(
-        self, place: str, session: Session, ids: Sequence[int], *, viewer: Any, now: datetime
+        self, place: str, session: Session, ids: Sequence[int], *, viewer: object, now: datetime
     ) -> list[tuple[Panel, Mapping[int, Any]]]:
         """One query per panel, whatever the number of ids."""
         return [(panel, panel.load(session, ids, viewer, now)) for panel in self.at(place)]

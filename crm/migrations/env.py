@@ -1,4 +1,4 @@
-"""How Alembic runs here: one engine given in code, both databases, SQLite's rebuild trap avoided."""
+"""How Alembic runs here: an engine given in code, both databases, no rebuild trap."""
 
 from typing import Any
 
@@ -61,7 +61,8 @@ def run(connection: Connection) -> None:
         context.run_migrations()
     if is_sqlite:
         driver = connection.connection.driver_connection
-        assert driver is not None
+        if driver is None:
+            raise RuntimeError("the connection was lost")
         broken = driver.execute("PRAGMA foreign_key_check").fetchall()
         driver.execute("PRAGMA foreign_keys=ON")
         if broken:

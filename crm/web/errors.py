@@ -1,0 +1,156 @@
+"""The one place that turns a refusal into a status and a shape: page, fragment or JSON."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask_babel import gettext
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    SecurityError,
+    UnprocessableEntity,
+)
+
+from crm.core.errors import (
+    Conflict,
+    DomainError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    TooMany,
+    Unavailable,
+)
+from crm.core.messages import ERRORS, N_
+from crm.web import context
+from crm.web.htmx import is_fragment_request
+
+log = logging.getLogger(__name__)
+
+API = "/api/"
+STATUS: dict[type[DomainError], int] = {
+    NotFound: 404,
+    NotAllowed: 403,
+    Conflict: 409,
+    Invalid: 422,
+    TooMany: 429,
+    Unavailable: 503,
+}
+HTTP_CODES = {
+    400: "core.bad_request",
+    403: "core.not_allowed",
+    404: "core.not_found",
+    405: "core.method_not_allowed",
+    413: "core.too_large",
+    415: "core.unsupported_type",
+    422: "core.invalid",
+    429: "core.too_many_requests",
+}
+
+
+def message(error: DomainError) -> str:
+    """The refusal in the user's language."""
+    text = gettext(ERRORS[error.code])
+    return text % _shown(error.details) if "%(" in text else text
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(DomainError, answer)
+    app.register_error_handler(StaleDataError, answer)
+    app.register_error_handler(OperationalError, answer)
+    app.register_error_handler(HTTPException, answer)
+    app.register_error_handler(Exception, answer)
+
+
+def answer(error: Exception) -> Response:
+    """Shape any error. Unknown ones are logged with the number that the user is shown."""
+    if isinstance(error, HTTPException) and error.response is not None:
+        return make_response(error.response)
+    refusal, status = _as_refusal(error)
+    fields = refusal.details.get("fields", {})
+    code, text = refusal.code, message(refusal)
+    response = _shape(code, text, fields, status)
+    if retry_after := refusal.details.get("retry_after"):
+        response.headers["Retry-After"] = str(retry_after)
+    if isinstance(error, HTTPException) and (allowed := getattr(error, "valid_methods", None)):
+        response.headers["Allow"] = ", ".join(allowed)
+    return response
+
+
+def _as_refusal(error: Exception) -> tuple[DomainError, int]:
+    if isinstance(error, DomainError):
+        return error, STATUS[type(error)]
+    if isinstance(error, StaleDataError):
+        return Conflict("core.stale"), 409
+    if isinstance(error, OperationalError) and _is_busy(error):
+        return Unavailable("core.busy", retry_after=2), 503
+    if isinstance(error, HTTPException) and not isinstance(error, InternalServerError):
+        return _http_refusal(error)
+    log.error("request %s failed", context.request_id(), exc_info=error)
+    return Unavailable("core.unexpected", request_id=context.request_id()), 500
+
+
+def _http_refusal(error: HTTPException) -> tuple[DomainError, int]:
+    status = error.code or 400
+    if isinstance(error, CSRFError):
+        return Invalid("core.csrf"), status
+    if isinstance(error, SecurityError):
+        return Invalid("core.host_unknown"), status
+    if isinstance(error, UnprocessableEntity):
+        return Invalid("core.invalid", fields=_schema_fields(error)), status
+    code = HTTP_CODES.get(status, "core.bad_request")
+    return Invalid(code, retry_after=60 if status == HTTP_TOO_MANY else None), status
+
+
+HTTP_TOO_MANY, HTTP_OURS = 429, 500
+TITLES = {
+    403: N_("Not allowed"),
+    404: N_("Not found"),
+    409: N_("Somebody was first"),
+    422: N_("Not accepted"),
+    429: N_("Too many attempts"),
+    500: N_("Our fault"),
+    503: N_("Busy"),
+    0: N_("Not possible"),
+}
+
+
+def _schema_fields(error: HTTPException) -> dict[str, Any]:
+    """What flask-smorest found wrong: {"json": {field: [texts]}} without its outer location."""
+    found: dict[str, Any] = getattr(error, "data", {}).get("messages", {})
+    inner: dict[str, Any] = {}
+    for value in found.values():
+        inner.update(value if isinstance(value, dict) else {"": value})
+    return inner
+
+
+def _shape(code: str, text: str, fields: dict[str, Any], status: int) -> Response:
+    if request.path.startswith(API):
+        body = {
+            "code": code,
+            "message": text,
+            "fields": fields,
+            "request_id": context.request_id(),
+        }
+        response = jsonify(body)
+        response.status_code = status
+        return response
+    template = "errors/_error.html" if is_fragment_request() else "errors/error.html"
+    title = gettext(TITLES.get(status, TITLES[0]))
+    number = context.request_id() if status == HTTP_OURS else ""
+    html = render_template(
+        template, title=title, text=text, fields=fields, status=status, request_id=number
+    )
+    return make_response(html, status)
+
+
+def _is_busy(error: OperationalError) -> bool:
+    text = str(error.orig)
+    return "locked" in text or "lock timeout" in text or "could not obtain lock" in text
+
+
+def _shown(details: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in details.items()}
