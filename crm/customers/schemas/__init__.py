@@ -1,0 +1,1 @@
+"""The inputs and outputs of customers, segments and imports, for pages and programs alike."""
