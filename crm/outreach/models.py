@@ -41,7 +41,7 @@ class Policy(Model):
 
 
 class LedgerEntry(Model):
-    """One contact of one subject, by a person or by the machine. Rows are never deleted or moved."""
+    """One contact of one subject, by a person or the machine. Rows are never deleted or moved."""
 
     __tablename__ = "ledger_entries"
     __table_args__ = (

@@ -1,0 +1,25 @@
+"""The only door through which a customer is contacted: asked before, written down after."""
+
+from crm.outreach.services.answers import ask, ask_many, not_allowed
+from crm.outreach.services.claims import claim, release_claim
+from crm.outreach.services.ledger import Contact, Sending, log, release, reserve
+from crm.outreach.services.policy import current_policy, current_terms
+from crm.outreach.services.suppressions import Mark, clear, suppress
+
+__all__ = [
+    "Contact",
+    "Mark",
+    "Sending",
+    "ask",
+    "ask_many",
+    "claim",
+    "clear",
+    "current_policy",
+    "current_terms",
+    "log",
+    "not_allowed",
+    "release",
+    "release_claim",
+    "reserve",
+    "suppress",
+]
