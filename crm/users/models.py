@@ -81,6 +81,8 @@ class UserSession(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
+    #: When the password was last given in this session; dangerous acts ask for a recent one.
+    confirmed_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     is_remembered: Mapped[bool] = mapped_column(default=False)
     ip: Mapped[str] = mapped_column(String(45), default="")

@@ -649,6 +649,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("is_remembered", sa.Boolean(), nullable=False),
         sa.Column("ip", sa.String(length=45), nullable=False),
@@ -884,6 +885,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_rejections")),
         sa.UniqueConstraint("import_id", "line", name=op.f("uq_import_rejections_import_id_line")),
     )
+    op.create_table(
+        "imported_customers",
+        sa.Column(
+            "import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("line", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["customers.id"],
+            name=op.f("fk_imported_customers_customer_id_customers"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["import_id"],
+            ["imports.id"],
+            name=op.f("fk_imported_customers_import_id_imports"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("import_id", "customer_id", name=op.f("pk_imported_customers")),
+    )
+    with op.batch_alter_table("imported_customers", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_imported_customers_customer_id"), ["customer_id"], unique=False
+        )
+
     op.create_table(
         "ledger_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1156,6 +1185,33 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "imported_orders",
+        sa.Column(
+            "import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("line", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "line_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["import_id"],
+            ["imports.id"],
+            name=op.f("fk_imported_orders_import_id_imports"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["order_id"],
+            ["orders.id"],
+            name=op.f("fk_imported_orders_order_id_orders"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("import_id", "order_id", name=op.f("pk_imported_orders")),
+    )
+    with op.batch_alter_table("imported_orders", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_imported_orders_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
         "order_lines",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1388,71 +1444,8 @@ def upgrade() -> None:
     with op.batch_alter_table("target_steps", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_target_steps_step_at"), ["step", "at"], unique=False)
 
-    op.create_table(
-        "imported_customers",
-        sa.Column(
-            "import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column(
-            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("line", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["customer_id"],
-            ["customers.id"],
-            name=op.f("fk_imported_customers_customer_id_customers"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["import_id"],
-            ["imports.id"],
-            name=op.f("fk_imported_customers_import_id_imports"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("import_id", "customer_id", name=op.f("pk_imported_customers")),
-    )
-    with op.batch_alter_table("imported_customers", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_imported_customers_customer_id"), ["customer_id"], unique=False
-        )
-
-    op.create_table(
-        "imported_orders",
-        sa.Column(
-            "import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("line", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "line_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.ForeignKeyConstraint(
-            ["order_id"],
-            ["orders.id"],
-            name=op.f("fk_imported_orders_order_id_orders"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["import_id"],
-            ["imports.id"],
-            name=op.f("fk_imported_orders_import_id_imports"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("import_id", "order_id", name=op.f("pk_imported_orders")),
-    )
-    with op.batch_alter_table("imported_orders", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_imported_orders_order_id"), ["order_id"], unique=False)
-
 
 def downgrade() -> None:
-    with op.batch_alter_table("imported_orders", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_imported_orders_order_id"))
-
-    op.drop_table("imported_orders")
-    with op.batch_alter_table("imported_customers", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_imported_customers_customer_id"))
-
-    op.drop_table("imported_customers")
     with op.batch_alter_table("target_steps", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_target_steps_step_at"))
 
@@ -1486,6 +1479,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_order_lines_product_code"))
 
     op.drop_table("order_lines")
+    with op.batch_alter_table("imported_orders", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_imported_orders_order_id"))
+
+    op.drop_table("imported_orders")
     with op.batch_alter_table("cap_slots", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_cap_slots_subject_id_cap_key_slot_ends_at"))
         batch_op.drop_index(batch_op.f("ix_cap_slots_entry_id"))
@@ -1510,6 +1507,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_ledger_entries_by_id"))
 
     op.drop_table("ledger_entries")
+    with op.batch_alter_table("imported_customers", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_imported_customers_customer_id"))
+
+    op.drop_table("imported_customers")
     op.drop_table("import_rejections")
     with op.batch_alter_table("goals", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_goals_activity_id"))
