@@ -39,7 +39,7 @@ ERRORS: dict[str, str] = {
     "outreach.claimed_by_other": N_("%(holder)s is working on this customer until %(next_at)s."),
     "outreach.cap_reached": N_("The contact limit is reached. At the earliest %(next_at)s."),
     "outreach.cool_down": N_(
-        "Cooling down until %(next_at)s: %(earlier_by)s made contact on %(earlier_at)s."
+        "Cooling down until %(next_at)s. Last contact: %(earlier_at)s, %(earlier_by)s."
     ),
     "outreach.in_the_future": N_("A contact that took place cannot lie in the future."),
     "outreach.already_reserved": N_("This message is reserved or sent already."),
@@ -57,6 +57,10 @@ ERRORS: dict[str, str] = {
     "activities.segment_twice": N_("This segment is in the activity already."),
     "activities.segment_unknown": N_("There is no such segment."),
     "activities.not_ready": N_("The activity cannot start yet: %(missing)s."),
+    "activities.missing_goal": N_("a main goal with a figure"),
+    "activities.missing_plan": N_("a segment"),
+    "activities.missing_members": N_("a segment with at least one customer"),
+    "activities.missing_launch": N_("the launch"),
     "activities.already_launched": N_("The activity was launched already."),
     "activities.stage_skipped": N_("The next stage is another one."),
     "activities.gate_closed": N_("This stage is not finished: %(missing)s."),
@@ -102,6 +106,12 @@ ERRORS: dict[str, str] = {
         "“%(value)s” has lost digits: make the column text, then export."
     ),
     "customers.email_invalid": N_("“%(value)s” is not an e-mail address."),
+    "customers.nobody": N_("Write at least a name, a company, a number, a phone or an e-mail."),
+    "customers.number_taken": N_("Another customer of this source has the number “%(value)s”."),
+    "customers.already_owned": N_("Somebody else took this customer first."),
+    "customers.owner_unknown": N_("Choose a colleague of your team."),
+    "customers.too_many_at_once": N_("Choose between 1 and %(limit)s customers at once."),
+    "customers.order_of_another": N_("This order belongs to another customer."),
     "import.file_empty": N_("The file is empty."),
     "import.no_rows": N_("The file has a header and no rows."),
     "import.file_corrupt": N_("The packed file is damaged or cut off. Make it again."),
@@ -155,4 +165,39 @@ ERRORS: dict[str, str] = {
     "reports.pdf_too_slow": N_("Drawing the PDF took longer than %(seconds)s seconds."),
     "reports.pdf_no_room": N_("The PDF could not be stored. Check the free disk space."),
     "reports.pdf_failed": N_("The PDF could not be drawn. The log says why."),
+    # segments of customers
+    "segments.rule_empty": N_("The rule says nothing, so it means nobody. Add a condition."),
+    "segments.group_empty": N_("%(path)s: the group says nothing. Add a condition or remove it."),
+    "segments.rule_shape": N_(
+        "%(path)s: write all, any or not, or a condition with field, operator and value."
+    ),
+    "segments.too_deep": N_("%(path)s: groups stand in groups more than %(limit)s deep."),
+    "segments.too_many_conditions": N_("The rule has more than %(limit)s conditions and groups."),
+    "segments.too_many_values": N_("The rule holds more than %(limit)s values."),
+    "segments.field_unknown": N_("%(path)s: there is no field “%(field)s” here."),
+    "segments.operator_unknown": N_("%(path)s: “%(field)s” cannot be asked by “%(operator)s”."),
+    "segments.value_missing": N_("%(path)s: a value is missing."),
+    "segments.value_unexpected": N_("%(path)s: this condition takes no value."),
+    "segments.value_invalid": N_("%(path)s: “%(value)s” does not fit this condition."),
+    "segments.value_unknown": N_("%(path)s: “%(value)s” is not one of the known values."),
+    "segments.value_too_long": N_("%(path)s: a text has at most %(limit)s characters."),
+    "segments.value_out_of_range": N_(
+        "%(path)s: the value lies between %(lowest)s and %(highest)s."
+    ),
+    "segments.range_reversed": N_("%(path)s: %(low)s to %(high)s runs backwards."),
+    "segments.too_slow": N_(
+        "The database needs more than %(seconds)s seconds for this rule. Narrow it and try again."
+    ),
+    "segments.name_taken": N_("A segment of this name exists already."),
+    "segments.in_use": N_("The segment is in use, so it stays: %(users)s."),
+    # followups
+    "followups.already_completed": N_("This follow-up is logged or cancelled already."),
+    "followups.already_planned": N_("A follow-up with this customer is planned already."),
+    "followups.due_in_the_past": N_("The next contact cannot lie in the past."),
+    "followups.in_the_future": N_("A contact that took place cannot lie in the future."),
+    "followups.not_completed": N_("This follow-up is not logged yet."),
+    "followups.undo_not_yours": N_("Only who logged a contact can take it back."),
+    "followups.undo_too_late": N_("A contact can be taken back for half an hour only."),
+    "followups.no_owner": N_("Nobody owns this customer yet."),
+    "followups.open_elsewhere": N_("A contact with this person is planned elsewhere."),
 }

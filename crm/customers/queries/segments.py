@@ -1,0 +1,237 @@
+"""Who is in a segment: a rule becomes one condition, and everything is asked with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
+from sqlalchemy.orm import Session, joinedload
+
+from crm.core.company import company
+from crm.core.db import dialect_name
+from crm.core.deadline import deadline
+from crm.core.errors import Invalid, NotFound
+from crm.customers.models import Customer, Segment, Stage
+from crm.customers.queries.records import visible_to
+from crm.customers.rules import segments as rules
+from crm.customers.rules.segments import Condition, Group, Join, Node, Not
+from crm.customers.segment_fields.clauses import Asked, Home, Part, lifted, negated
+from crm.customers.segment_fields.registry import SegmentFields, registry_of
+from crm.users.models import User
+
+PATIENCE = 5.0  # seconds for one question
+SAMPLE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many customers a rule means, of how many, and how they part by stage and by owner."""
+
+    total: int
+    everybody: int
+    by_stage: Sequence[tuple[Stage, int]] = ()
+    by_owner: Sequence[tuple[str | None, int]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a customer is in or out: the truth of each condition, in the rule's reading order."""
+
+    is_in: bool
+    conditions: Sequence[tuple[Condition, bool]] = field(default_factory=tuple)
+
+
+def parse(session: Session, rule: object) -> Node:
+    """The rule as a tree. Raises Invalid with the place that is wrong."""
+    return rules.parse(rule, registry_of(session))
+
+
+def problem(session: Session, rule: object) -> Invalid | None:
+    """Why a stored rule means nobody (a field is gone, nothing is said); None when it is sound."""
+    try:
+        parse(session, rule)
+    except Invalid as refusal:
+        return refusal
+    return None
+
+
+def condition(session: Session, rule: object, *, now: datetime) -> ColumnElement[bool]:
+    """The rule as one condition over `Customer`. Raises Invalid for a rule that says nothing."""
+    return compiled(parse(session, rule), registry_of(session), asked(session, now))
+
+
+def asked(session: Session, now: datetime) -> Asked:
+    return Asked(now, company(session), dialect_name(session))
+
+
+def compiled(node: Node, fields: SegmentFields, asking: Asked) -> ColumnElement[bool]:
+    return lifted(_part(node, fields, asking))
+
+
+def members(session: Session, segment: Segment, *, now: datetime) -> Select[int]:
+    """Ids of all customers in the segment, whoever may see them; nobody for a broken rule."""
+    return select(Customer.id).where(meaning(session, segment, now=now))
+
+
+def meaning(session: Session, segment: Segment, *, now: datetime) -> ColumnElement[bool]:
+    """The segment's condition; for a broken rule one that nobody fulfils."""
+    try:
+        return condition(session, segment.rule, now=now)
+    except Invalid:
+        return false()
+
+
+def get(session: Session, segment_id: int) -> Segment:
+    """Raises NotFound. Every role may read segments."""
+    return _one(session, Segment.id == segment_id)
+
+
+def get_by_public_id(session: Session, public_id: str) -> Segment:
+    return _one(session, Segment.public_id == public_id)
+
+
+def by_name() -> Select[Segment]:
+    return select(Segment).order_by(Segment.name, Segment.id)
+
+
+def count(session: Session, rule: object, *, now: datetime, viewer: User | None = None) -> int:
+    """How many customers the rule means, within what `viewer` may see (None: all of them)."""
+    return _count(session, [_scope(viewer), condition(session, rule, now=now)])
+
+
+def _count(session: Session, where: Sequence[ColumnElement[bool]]) -> int:
+    with deadline(session, PATIENCE, too_slow()):
+        return session.scalar(select(func.count()).select_from(Customer).where(*where)) or 0
+
+
+def counted(session: Session, rule: object, *, now: datetime, viewer: User | None) -> Counted:
+    """The count with its parts; two statements, whatever the rule."""
+    meant = condition(session, rule, now=now)
+    groups = (
+        select(Customer.stage, User.name, func.count())
+        .outerjoin(User, User.id == Customer.owner_id)
+        .where(_scope(viewer), meant)
+        .group_by(Customer.stage, User.id, User.name)
+    )
+    with deadline(session, PATIENCE, too_slow()):
+        rows = session.execute(groups).all()
+    everybody = _count(session, [_scope(viewer)])
+    stages: dict[Stage, int] = {}
+    owners: dict[str | None, int] = {}
+    for stage, owner, number in rows:
+        stages[stage] = stages.get(stage, 0) + number
+        owners[owner] = owners.get(owner, 0) + number
+    return Counted(
+        sum(stages.values()),
+        everybody,
+        [(stage, stages[stage]) for stage in Stage if stage in stages],
+        sorted(owners.items(), key=lambda item: (-item[1], item[0] or "")),
+    )
+
+
+def alone(session: Session, rule: object, *, now: datetime, viewer: User | None) -> Sequence[int]:
+    """For each condition how many it would mean by itself; one statement for all."""
+    tree = parse(session, rule)
+    fields, asking = registry_of(session), asked(session, now)
+    sums = [
+        func.sum(case((lifted(_part(one, fields, asking)), 1), else_=0))
+        for one in rules.conditions(tree)
+    ]
+    with deadline(session, PATIENCE, too_slow()):
+        row = session.execute(select(*sums).select_from(Customer).where(_scope(viewer))).one()
+    return [int(number or 0) for number in row]
+
+
+def listed(
+    session: Session, rule: object, *, now: datetime, viewer: User | None
+) -> Select[Customer]:
+    """The customers themselves within the viewer's scope, with owner."""
+    return (
+        select(Customer)
+        .where(_scope(viewer), condition(session, rule, now=now))
+        .options(joinedload(Customer.owner))
+    )
+
+
+def sample(
+    session: Session, rule: object, *, now: datetime, viewer: User | None, after: int = 0
+) -> Sequence[Customer]:
+    """A few members, by id from `after` on; the next few begin behind the last of these."""
+    few = listed(session, rule, now=now, viewer=viewer).where(Customer.id > after)
+    with deadline(session, PATIENCE, too_slow()):
+        return session.scalars(few.order_by(Customer.id).limit(SAMPLE)).all()
+
+
+def verdicts(
+    session: Session, rule: object, customer_ids: Sequence[int], *, now: datetime
+) -> Mapping[int, Verdict]:
+    """Condition by condition, why each of these customers is in or out; one statement."""
+    tree = parse(session, rule)
+    fields, asking = registry_of(session), asked(session, now)
+    leaves = list(rules.conditions(tree))
+    truths = [
+        _truth(_part(one, fields, asking)).label(f"c{number}") for number, one in enumerate(leaves)
+    ]
+    rows = session.execute(
+        select(Customer.id, _truth(_part(tree, fields, asking)).label("whole"), *truths).where(
+            Customer.id.in_(customer_ids)
+        )
+    )
+    return {
+        row[0]: Verdict(
+            bool(row[1]), [(one, bool(held)) for one, held in zip(leaves, row[2:], strict=True)]
+        )
+        for row in rows
+    }
+
+
+def too_slow() -> Invalid:
+    return Invalid("segments.too_slow", seconds=int(PATIENCE))
+
+
+def _truth(part: Part) -> ColumnElement[Any]:
+    return case((lifted(part), 1), else_=0)
+
+
+def _scope(viewer: User | None) -> ColumnElement[bool]:
+    return true() if viewer is None else visible_to(viewer)
+
+
+def _part(node: Node, fields: SegmentFields, asking: Asked) -> Part:
+    if isinstance(node, Condition):
+        return fields.part(node.field, node.operator, node.value, asking)
+    if isinstance(node, Not):
+        return negated(_part(node.member, fields, asking))
+    return _joined(node, [_part(member, fields, asking) for member in node.members])
+
+
+def _joined(group: Group, parts: Sequence[Part]) -> Part:
+    """Parts of one home stay one question to it: two conditions on the totals, one look-up."""
+    by_home: dict[Home | None, list[Part]] = {}
+    for part in parts:
+        by_home.setdefault(part.home, []).append(part)
+    merged = [_merged(group.join, home, of_home) for home, of_home in by_home.items()]
+    if len(merged) == 1:
+        return merged[0]
+    return Part(_join(group.join, [lifted(part) for part in merged]))
+
+
+def _merged(join: Join, home: Home | None, parts: Sequence[Part]) -> Part:
+    absents = [part.absent for part in parts]
+    return Part(
+        _join(join, [part.clause for part in parts]),
+        home,
+        all(absents) if join is Join.ALL else any(absents),
+    )
+
+
+def _join(join: Join, clauses: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    return and_(true(), *clauses) if join is Join.ALL else or_(false(), *clauses)
+
+
+def _one(session: Session, which: ColumnElement[bool]) -> Segment:
+    found = session.scalar(select(Segment).where(which))
+    if found is None:
+        raise NotFound("core.not_found")
+    return found

@@ -1,0 +1,158 @@
+"""Describing groups of customers: made, changed and dropped by leads, counted over everybody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy import update as change
+from sqlalchemy.orm import Session
+
+from crm.core import audit
+from crm.core.errors import Conflict, Invalid
+from crm.customers.models import Segment
+from crm.customers.queries import segments as queries
+from crm.customers.queries.segments import members
+from crm.customers.rules.segments import as_json
+from crm.users.models import User
+
+__all__ = ["Describe", "Revise", "create", "create_defaults", "delete", "members", "update"]
+
+STALE_AFTER = timedelta(minutes=15)
+
+#: Name, description and rule of the segments that every company begins with.
+DEFAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        "潜在客户",
+        "还没有下过单的客户",
+        {"all": [{"field": "order_count", "operator": "equals", "value": 0}]},
+    ),
+    (
+        "新客",
+        "只买过一次的客户",
+        {"all": [{"field": "order_count", "operator": "equals", "value": 1}]},
+    ),
+    (
+        "老客",
+        "买过两次及以上的客户",
+        {"all": [{"field": "order_count", "operator": "at_least", "value": 2}]},
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """A new segment."""
+
+    name: str
+    rule: dict[str, Any]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """A change to a segment; `version` is what the editor had before his eyes."""
+
+    version: int
+    name: str | None = None
+    rule: dict[str, Any] | None = None
+    description: str | None = None
+
+
+def create(session: Session, wanted: Describe, *, by: User, now: datetime) -> Segment:
+    """Keep the segment, its rule in the one written form. Raises Invalid for a broken rule."""
+    rule = as_json(queries.parse(session, wanted.rule))
+    _check_name(session, wanted.name, but=None)
+    segment = Segment(
+        name=wanted.name.strip(),
+        description=wanted.description,
+        rule=rule,
+        created_by_id=by.id,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(segment)
+    session.flush()
+    count_again(session, segment, now=now)
+    audit.record(session, "segments.create", by_id=by.id, thing=f"segment:{segment.id}", now=now)
+    return segment
+
+
+def update(session: Session, segment: Segment, wanted: Revise, *, by: User, now: datetime) -> None:
+    """Change what is given. Raises Conflict when somebody else changed it since it was opened.
+
+    Launched activities keep the customers that were frozen into them.
+    """
+    if wanted.version != segment.version:
+        raise Conflict("core.stale", version=segment.version)
+    if wanted.name is not None:
+        _check_name(session, wanted.name, but=segment.id)
+        segment.name = wanted.name.strip()
+    if wanted.description is not None:
+        segment.description = wanted.description
+    if wanted.rule is not None:
+        segment.rule = as_json(queries.parse(session, wanted.rule))
+        count_again(session, segment, now=now)
+    segment.updated_at = now
+    session.flush()
+    audit.record(session, "segments.update", by_id=by.id, thing=f"segment:{segment.id}", now=now)
+
+
+def delete(
+    session: Session, segment: Segment, *, used_by: Sequence[str], by: User, now: datetime
+) -> None:
+    """Drop it. `used_by` names what depends on it (asked through panels): then it stays."""
+    if used_by:
+        raise Conflict("segments.in_use", users=", ".join(used_by))
+    audit.record(session, "segments.delete", by_id=by.id, thing=f"segment:{segment.id}", now=now)
+    session.delete(segment)
+    session.flush()
+
+
+def count_again(session: Session, segment: Segment, *, now: datetime) -> None:
+    """Refresh the count that lists show; a rule that is broken or too slow shows none."""
+    number: int | None
+    try:
+        number = queries.count(session, segment.rule, now=now)
+    except Invalid as refusal:
+        number = None if refusal.code == queries.too_slow().code else 0
+    # Past the version: a fresh count is no change of the segment, its editors need not know.
+    session.execute(
+        change(Segment)
+        .where(Segment.id == segment.id)
+        .values(customer_count=number, counted_at=now)
+        .execution_options(synchronize_session="evaluate")
+    )
+
+
+def count_stale(session: Session, now: datetime) -> bool:
+    """Recount the segment whose count is oldest. True while more are older than 15 minutes."""
+    stale = (
+        select(Segment)
+        .where((Segment.counted_at.is_(None)) | (Segment.counted_at < now - STALE_AFTER))
+        .order_by(Segment.counted_at, Segment.id)
+        .limit(2)
+    )
+    found = session.scalars(stale).all()
+    if found:
+        count_again(session, found[0], now=now)
+    return len(found) > 1
+
+
+def create_defaults(session: Session, by: User, now: datetime) -> Sequence[Segment]:
+    """The segments that every company begins with; those that are there stay as they are."""
+    known = set(session.scalars(select(Segment.name)))
+    return [
+        create(session, Describe(name, rule, description), by=by, now=now)
+        for name, description, rule in DEFAULTS
+        if name not in known
+    ]
+
+
+def _check_name(session: Session, name: str, *, but: int | None) -> None:
+    others = select(Segment.id).where(Segment.name == name.strip())
+    if but is not None:
+        others = others.where(Segment.id != but)
+    if session.scalar(others) is not None:
+        raise Invalid("segments.name_taken")
