@@ -1,0 +1,103 @@
+"""The composition root: which modules there are, who listens to what, what is offered where."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from flask_babel import Babel
+from flask_babel import lazy_gettext as _l
+
+from crm.core import db
+from crm.core.company import Company
+from crm.core.db import Sessions
+from crm.core.events import EventBus
+from crm.core.panels import Panels
+from crm.customers import segment_fields as customer_fields
+from crm.customers.segment_fields import SegmentFields
+from crm.settings import Settings
+from crm.users import api as users_api
+from crm.users import auth
+from crm.users import views as users_views
+from crm.web import api, context, errors, filters, health, htmx, idempotency, security, shell
+from crm.web.shell import NavGroup, NavItem, Shell
+
+PAGES = [
+    users_views.bp,
+]
+
+APIS = [
+    users_api.blp,
+]
+
+NAV = [
+    NavGroup(
+        "",
+        [],
+    ),
+]
+
+LINKS = {
+    "password": "users.password",
+    "preferences": "users.preferences",
+    "sign_out": "users.sign_out",
+}
+
+
+def create_app(settings: Settings, sessions: Sessions | None = None) -> Flask:
+    """The web program. Sends no query; tests hand in their own `sessions`."""
+    app = Flask("crm.web")
+    app.extensions["settings"] = settings
+    app.extensions["sessions"] = sessions or make_sessions(settings)
+    app.extensions["panels"] = wire_panels()
+    security.install(app, settings)
+    filters.install(app)
+    htmx.install(app)
+    idempotency.install(app)
+    errors.install(app)
+    context.install(app, errors.answer)
+    auth.install(app)
+    shell.install(app, Shell(NAV, LINKS, viewer=auth.shown), Babel())
+    health.install(app)
+    for bp in PAGES:
+        app.register_blueprint(bp)
+    api.install(app, APIS)
+    return app
+
+
+def make_sessions(settings: Settings) -> Sessions:
+    """Sessions on the configured database, wired for services. Opens no connection."""
+    return db.make_sessions(db.make_engine(settings.database_url), wiring(settings))
+
+
+def wiring(settings: Settings) -> dict[str, Any]:
+    """What every session carries: the company, who listens, which fields a rule may name."""
+    return {
+        "company": company_of(settings),
+        "bus": wire_events(),
+        "segment_fields": wire_segment_fields(),
+        "var_dir": settings.var_dir,
+    }
+
+
+def company_of(settings: Settings) -> Company:
+    return Company(
+        name=settings.company_name,
+        zone=ZoneInfo(settings.time_zone),
+        currency=settings.currency,
+        locale=settings.locale,
+    )
+
+
+def wire_events() -> EventBus:
+    """Who listens to what."""
+    return EventBus()
+
+
+def wire_segment_fields() -> SegmentFields:
+    """Which fields a segment's rule may name, module by module."""
+    return SegmentFields(*customer_fields.OWN)
+
+
+def wire_panels() -> Panels:
+    """What upper modules show on lower modules' pages."""
+    return Panels()
