@@ -1,6 +1,7 @@
 """The one place that turns a refusal into a status and a shape: page, fragment or JSON."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
@@ -25,7 +26,7 @@ from crm.core.errors import (
     Unavailable,
 )
 from crm.core.messages import ERRORS, N_
-from crm.web import context
+from crm.web import context, filters
 from crm.web.htmx import is_fragment_request
 
 log = logging.getLogger(__name__)
@@ -153,4 +154,13 @@ def _is_busy(error: OperationalError) -> bool:
 
 
 def _shown(details: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in details.items()}
+    return {name: _as_text(value) for name, value in details.items()}
+
+
+def _as_text(value: object) -> str:
+    """A detail as people read it: times by the company's clock, lists of codes as their texts."""
+    if value is None or isinstance(value, datetime):
+        return filters.moment(value)
+    if isinstance(value, tuple):
+        return "; ".join(gettext(ERRORS.get(item, item)) for item in value)
+    return str(value)

@@ -69,7 +69,7 @@ def clear(
     """Allow contacts again. Needs a written reason and the right to do it; audited."""
     policies.require(by, "outreach.clear", customer)
     if not reason.strip():
-        raise Invalid("outreach.reason_missing", fields={"reason": []})
+        raise Invalid("outreach.reason_missing", field="reason")
     lock_subject(session, customer.subject_id)
     suppression = session.scalar(
         select(Suppression)

@@ -1,0 +1,168 @@
+"""Which activities a person may see, one of them, and what belongs to it."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy.orm import Session, joinedload
+
+from crm.activities.models import (
+    Activity,
+    ActivityPlan,
+    Goal,
+    GoalKind,
+    StageEntry,
+    Step,
+    Target,
+    TargetStep,
+)
+from crm.core.errors import NotFound
+from crm.users import policies
+from crm.users.models import Role, User
+
+SEES_ALL = frozenset({Role.MANAGER, Role.ADMIN})
+
+
+def visible_to(user: User) -> ColumnElement[bool]:
+    """A rep: own ones and those with own targets; a lead: the team's; others: all."""
+    if user.role in SEES_ALL:
+        return true()
+    if user.role is Role.LEAD:
+        within = policies.covers(user, Activity.owner_id)
+        return or_(within, Activity.team_id == user.team_id) if user.team_id else within
+    taking_part = select(Target.activity_id).where(Target.owner_id == user.id)
+    return or_(Activity.owner_id == user.id, Activity.id.in_(taking_part))
+
+
+def get(session: Session, activity_id: int, *, visible_to: User) -> Activity:
+    """The activity with its owner. Raises NotFound outside the viewer's scope."""
+    return _one(session, Activity.id == activity_id, visible_to)
+
+
+def get_by_public_id(session: Session, public_id: str, *, visible_to: User) -> Activity:
+    """The same for programs."""
+    return _one(session, Activity.public_id == public_id, visible_to)
+
+
+def get_locked(session: Session, activity_id: int, *, visible_to: User) -> Activity:
+    """The activity, locked until the transaction ends: who changes or launches it takes turns."""
+    session.execute(select(Activity.id).where(Activity.id == activity_id).with_for_update())
+    return get(session, activity_id, visible_to=visible_to)
+
+
+def get_goal(session: Session, activity_id: int, goal_id: int) -> Goal:
+    goal = session.scalar(select(Goal).filter_by(id=goal_id, activity_id=activity_id))
+    if goal is None:
+        raise NotFound("core.not_found")
+    return goal
+
+
+def get_target(session: Session, activity_id: int, customer_id: int) -> Target:
+    """The customer's place in the activity. Scope is the caller's: it has loaded the customer."""
+    target = session.scalar(
+        select(Target).filter_by(activity_id=activity_id, customer_id=customer_id)
+    )
+    if target is None:
+        raise NotFound("core.not_found")
+    return target
+
+
+def find_step(session: Session, target_id: int, step: Step) -> TargetStep | None:
+    return session.scalar(select(TargetStep).filter_by(target_id=target_id, step=step))
+
+
+def recent(user: User, *, limit: int) -> Select[Activity]:
+    """Activities that the user may see with their owners, the latest starts first."""
+    return (
+        select(Activity)
+        .where(visible_to(user))
+        .options(joinedload(Activity.owner))
+        .order_by(Activity.starts_on.desc(), Activity.id.desc())
+        .limit(limit)
+    )
+
+
+def goals(activity_id: int) -> Select[Goal]:
+    return select(Goal).where(Goal.activity_id == activity_id).order_by(Goal.id)
+
+
+def main_goals(activity_ids: Sequence[int]) -> Select[Goal]:
+    """The main goals at the top of each activity's tree, oldest first."""
+    return (
+        select(Goal)
+        .where(
+            Goal.activity_id.in_(activity_ids),
+            Goal.kind == GoalKind.MAIN,
+            Goal.parent_id.is_(None),
+        )
+        .order_by(Goal.id)
+    )
+
+
+def plans(activity_id: int) -> Select[ActivityPlan]:
+    """The activity's segments, best priority first."""
+    return (
+        select(ActivityPlan)
+        .where(ActivityPlan.activity_id == activity_id)
+        .options(joinedload(ActivityPlan.segment))
+        .order_by(ActivityPlan.priority, ActivityPlan.id)
+    )
+
+
+def entries(activity_id: int) -> Select[StageEntry, str]:
+    """The stages entered, oldest first, each with who entered it."""
+    return (
+        select(StageEntry, User.name)
+        .join(User, User.id == StageEntry.by_id)
+        .where(StageEntry.activity_id == activity_id)
+        .order_by(StageEntry.at, StageEntry.id)
+    )
+
+
+def people(user: User) -> Select[User]:
+    """Who may run an activity planned by this person."""
+    return (
+        select(User)
+        .where(
+            User.id.in_(policies.member_ids(user)),
+            User.role != Role.REP,
+            User.disabled_at.is_(None),
+        )
+        .order_by(User.name)
+    )
+
+
+def by_segment(segment_ids: Sequence[int]) -> Select[int, int, str]:
+    """Where each segment is used: (segment id, activity id, title)."""
+    return (
+        select(ActivityPlan.segment_id, Activity.id, Activity.title)
+        .join(Activity, Activity.id == ActivityPlan.activity_id)
+        .where(ActivityPlan.segment_id.in_(segment_ids))
+        .order_by(Activity.starts_on.desc(), Activity.id.desc())
+    )
+
+
+def taken_part(customer_ids: Sequence[int], *, viewer: User) -> Select[Target, Activity]:
+    """The places of customers in activities that the viewer may see, newest first."""
+    return (
+        select(Target, Activity)
+        .join(Activity, Activity.id == Target.activity_id)
+        .where(Target.customer_id.in_(customer_ids), visible_to(viewer))
+        .order_by(Activity.starts_on.desc(), Activity.id.desc())
+    )
+
+
+def titled_like(text: str, *, user: User, limit: int) -> Select[Activity]:
+    """Activities whose title holds the text."""
+    return recent(user, limit=limit).where(Activity.title.icontains(text, autoescape=True))
+
+
+def _one(session: Session, which: ColumnElement[bool], user: User) -> Activity:
+    found = session.scalar(
+        select(Activity)
+        .where(which, visible_to(user))
+        .options(joinedload(Activity.owner))
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("core.not_found")
+    return found
