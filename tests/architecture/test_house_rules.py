@@ -22,6 +22,7 @@ MODULES = ("users", "customers", "outreach", "activities", "followups", "reports
 
 READS_THE_TIME = re.compile(r"(^|\.)(datetime\.(now|utcnow|today)|date\.today|time\.time)$")
 BANNED_NAME = re.compile(r"^(utils?|helpers?|common|process|info|handle_data)$|^do_|.Manager$")
+ASSERTING = {"pytest.raises", "pytest.warns", "pytest.fail", "expect"}  # the last is Playwright's
 INLINE = re.compile(
     r"<style\b|\sstyle\s*=|<script(?![^>]*\ssrc=)|\son[a-z]+\s*=|\shx-on|javascript:|['\"]js:",
     re.IGNORECASE,
@@ -218,4 +219,4 @@ def asserts(function: ast.FunctionDef, through: set[str]) -> bool:
     if any(isinstance(node, ast.Assert) for node in ast.walk(function)):
         return True
     called = {name for name, _ in calls(function)}
-    return bool(called & ({"pytest.raises", "pytest.warns", "pytest.fail"} | through))
+    return bool(called & (ASSERTING | through))
