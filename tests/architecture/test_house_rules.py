@@ -219,4 +219,6 @@ def asserts(function: ast.FunctionDef, through: set[str]) -> bool:
     if any(isinstance(node, ast.Assert) for node in ast.walk(function)):
         return True
     called = {name for name, _ in calls(function)}
-    return bool(called & (ASSERTING | through))
+    # In a browser, waiting for an address that never comes is a failure.
+    waits = any(name.endswith(".wait_for_url") for name in called)
+    return waits or bool(called & (ASSERTING | through))
