@@ -22,10 +22,29 @@ class Panel:
     load: Loader
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something that quick search found; `detail` stands behind it."""
+
+    text: str
+    url: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """What a module adds to quick search: (session, text, viewer) → at most four hits."""
+
+    label: Any
+    icon: str
+    find: Callable[[Session, str, Any], Sequence[Hit]]
+
+
 @dataclass(slots=True)
 class Panels:
     """By place ("customers.column", "customers.card", "segments.used_by" …), in order of wiring."""
 
+    finders: list[Finder] = field(default_factory=list)
     _by_place: dict[str, list[Panel]] = field(default_factory=lambda: defaultdict(list))
 
     def offer(self, place: str, *panels: Panel) -> None:

@@ -4,8 +4,7 @@ from crm.customers.queries.records import (
     get,
     get_by_public_id,
     get_locked,
-    owned_within,
     visible_to,
 )
 
-__all__ = ["get", "get_by_public_id", "get_locked", "owned_within", "visible_to"]
+__all__ = ["get", "get_by_public_id", "get_locked", "visible_to"]

@@ -1,29 +1,17 @@
 """Which customers a person may see, and one of them by its id."""
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from crm.core.errors import NotFound
 from crm.customers.models import ContactSubject, Customer
-from crm.users.models import Role, User
-
-SEES_ALL = frozenset({Role.MANAGER, Role.ADMIN})
+from crm.users import policies
+from crm.users.models import User
 
 
 def visible_to(user: User) -> ColumnElement[bool]:
     """A rep: own ones and the pool; a lead: the team's and the pool; others: all."""
-    if user.role in SEES_ALL:
-        return true()
-    return or_(owned_within(user), Customer.owner_id.is_(None))
-
-
-def owned_within(user: User) -> ColumnElement[bool]:
-    """Customers owned by those whom this person works with: oneself, one's team, or anybody."""
-    if user.role in SEES_ALL:
-        return Customer.owner_id.is_not(None)
-    if user.role is Role.LEAD and user.team_id is not None:
-        return Customer.owner_id.in_(select(User.id).where(User.team_id == user.team_id))
-    return Customer.owner_id == user.id
+    return or_(policies.covers(user, Customer.owner_id), Customer.owner_id.is_(None))
 
 
 def get(session: Session, customer_id: int, *, visible_to: User) -> Customer:

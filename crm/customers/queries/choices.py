@@ -1,0 +1,25 @@
+"""What the list can be narrowed to; asked only when somebody opens the conditions."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.customers.models import Customer, Tag
+from crm.users import policies
+from crm.users.models import User
+
+MOST = 200
+
+
+def tags(session: Session) -> list[str]:
+    return list(session.scalars(select(Tag.name).order_by(Tag.name).limit(MOST)))
+
+
+def regions(session: Session) -> list[str]:
+    found = select(Customer.region).where(Customer.region != "").distinct()
+    return list(session.scalars(found.order_by(Customer.region).limit(MOST)))
+
+
+def owners(session: Session, viewer: User) -> list[User]:
+    """The people whose customers the viewer sees."""
+    found = select(User).where(User.id.in_(policies.member_ids(viewer)))
+    return list(session.scalars(found.order_by(User.name, User.id).limit(MOST)))

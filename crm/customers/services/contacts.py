@@ -1,0 +1,84 @@
+"""Who is contacted, really: records that share an address share one contact subject.
+
+An address once known keeps leading to its subject, even when a record drops it: to hold back one
+contact too many is better than to disturb somebody twice.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from crm.core.events import publish
+from crm.customers.events import SubjectsJoined
+from crm.customers.models import ContactPoint, ContactSubject, Customer, PointKind
+from crm.customers.rules import normalise
+
+
+def assign_subject(session: Session, customer: Customer, *, now: datetime) -> None:
+    """Give the customer the subject its addresses lead to; make what is missing.
+
+    Where they lead to several, these are one person: the oldest subject is kept.
+    """
+    wanted = _addresses(customer)
+    known = _points(session, wanted)
+    found = {point.subject_id for point in known}
+    if customer.subject_id is not None:
+        found.add(customer.subject_id)
+    if not found:
+        found.add(_new_subject(session, now))
+    kept = customer.subject_id = join(session, found)
+    there = {(point.kind, point.address) for point in known}
+    session.add_all(
+        ContactPoint(subject_id=kept, kind=kind, address=address)
+        for kind, address in wanted
+        if (kind, address) not in there
+    )
+
+
+def join(session: Session, subject_ids: Collection[int]) -> int:
+    """Several subjects turn out to be one person: the oldest is kept, and its id given back."""
+    # In the order of their ids, so that two who join at once cannot wait for each other.
+    locked = select(ContactSubject.id).where(ContactSubject.id.in_(subject_ids))
+    session.execute(locked.order_by(ContactSubject.id).with_for_update()).all()
+    kept, *joined = sorted(subject_ids)
+    for subject_id in joined:
+        _join(session, kept, subject_id)
+    return kept
+
+
+def _addresses(customer: Customer) -> list[tuple[PointKind, str]]:
+    found = []
+    if customer.phone:
+        found.append((PointKind.PHONE, customer.phone))
+    if customer.email:
+        found.append((PointKind.EMAIL, normalise.email_key(customer.email)))
+    return found
+
+
+def _points(session: Session, addresses: list[tuple[PointKind, str]]) -> list[ContactPoint]:
+    if not addresses:
+        return []
+    same = (
+        and_(ContactPoint.kind == kind, ContactPoint.address == address)
+        for kind, address in addresses
+    )
+    return list(session.scalars(select(ContactPoint).where(or_(*same))))
+
+
+def _new_subject(session: Session, now: datetime) -> int:
+    subject = ContactSubject(created_at=now)
+    session.add(subject)
+    session.flush()
+    return subject.id
+
+
+def _join(session: Session, kept: int, joined: int) -> None:
+    """Two subjects become one; the empty one stays, because the ledger never forgets."""
+    session.flush()
+    session.execute(update(Customer).where(Customer.subject_id == joined).values(subject_id=kept))
+    session.execute(
+        update(ContactPoint).where(ContactPoint.subject_id == joined).values(subject_id=kept)
+    )
+    publish(session, SubjectsJoined(kept_id=kept, joined_id=joined))

@@ -1,0 +1,165 @@
+"""Making a customer's record, changing it, and saying whose it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.core.errors import Conflict, Invalid, NotAllowed
+from crm.core.events import publish
+from crm.customers import queries
+from crm.customers.events import CustomerAssigned
+from crm.customers.models import Customer, CustomerKind, Stage, StageReason
+from crm.customers.rules import normalise
+from crm.customers.services import contacts, stages, timeline
+from crm.users import policies
+from crm.users.models import Role, User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerFacts:
+    """What a person may write about a customer; addresses as they were typed."""
+
+    name: str = ""
+    kind: CustomerKind = CustomerKind.PERSON
+    company: str = ""
+    phone: str | None = None
+    email: str | None = None
+    region: str = ""
+    source: str = ""
+    external_id: str | None = None
+    note: str = ""
+    is_internal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditCustomer(CustomerFacts):
+    """`version` is the one that the editor saw."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssignCustomer:
+    """`owner_id` None gives the customer back to the pool."""
+
+    owner_id: int | None
+
+
+SELLERS = (Role.REP, Role.LEAD)
+FACTS = tuple(CustomerFacts.__dataclass_fields__)
+
+
+def create(session: Session, wanted: CustomerFacts, *, by: User, now: datetime) -> Customer:
+    """A new customer, owned by its maker; an administrator's goes to the pool."""
+    policies.require(by, "customers.create")
+    customer = Customer(stage=Stage.PROSPECT, stage_since=now, created_at=now, updated_at=now)
+    customer.owner_id = by.id if by.role in SELLERS else None
+    _write(session, customer, wanted, now)
+    session.add(customer)
+    session.flush()
+    stages.begin(session, customer, by=by, reason=StageReason.BY_HAND)
+    timeline.note(session, customer.id, "customers.created", at=now, by=by)
+    return customer
+
+
+def edit(
+    session: Session, customer: Customer, wanted: EditCustomer, *, by: User, now: datetime
+) -> Customer:
+    """Change the facts. Raises Conflict "core.stale" when somebody changed them meanwhile."""
+    policies.require(by, "customers.edit", customer)
+    if wanted.version != customer.version:
+        raise Conflict("core.stale")
+    with session.no_autoflush:
+        _write(session, customer, wanted, now)
+    session.flush()  # the version check speaks here, not at the edge
+    return customer
+
+
+def claim(session: Session, customer: Customer, *, by: User, now: datetime) -> None:
+    """Take a customer out of the pool. Raises Conflict when somebody was first."""
+    policies.require(by, "customers.claim", customer)
+    if by.role is Role.MANAGER:
+        raise NotAllowed("core.not_allowed")
+    if customer.owner_id is not None:
+        raise Conflict("customers.already_owned")
+    _hand_over(session, customer, by, by=by, now=now)
+    timeline.note(session, customer.id, "customers.claimed", at=now, by=by)
+
+
+def assign(
+    session: Session, customer: Customer, wanted: AssignCustomer, *, by: User, now: datetime
+) -> None:
+    """Give one customer to a colleague, or back to the pool."""
+    policies.require(by, "customers.assign", customer)
+    owner = _owner(session, wanted.owner_id, by)
+    if customer.owner_id == wanted.owner_id:
+        return
+    _hand_over(session, customer, owner, by=by, now=now)
+    timeline.note(
+        session,
+        customer.id,
+        "customers.assigned" if owner else "customers.returned",
+        at=now,
+        by=by,
+        owner=owner.name if owner else "",
+    )
+
+
+def owners(session: Session, user: User) -> list[User]:
+    """The colleagues to whom this user may give customers."""
+    chosen = select(User).where(
+        User.disabled_at.is_(None),
+        User.role.in_(SELLERS),
+        User.id.in_(policies.member_ids(user)),
+    )
+    return list(session.scalars(chosen.order_by(User.name, User.id)))
+
+
+def _owner(session: Session, owner_id: int | None, by: User) -> User | None:
+    if owner_id is None:
+        return None
+    owner = next((user for user in owners(session, by) if user.id == owner_id), None)
+    if owner is None:
+        raise Invalid("customers.owner_unknown")
+    return owner
+
+
+def _hand_over(
+    session: Session, customer: Customer, owner: User | None, *, by: User, now: datetime
+) -> None:
+    before_id = customer.owner_id
+    # Two who press at once: the second finds the first one's row under the lock.
+    queries.get_locked(session, customer.id, visible_to=by)
+    if customer.owner_id != before_id:
+        raise Conflict("customers.already_owned")
+    customer.owner = owner
+    customer.owner_id = owner.id if owner else None
+    customer.updated_at = now
+    session.flush()
+    publish(session, CustomerAssigned(customer.id, before_id, customer.owner_id))
+
+
+def _write(session: Session, customer: Customer, wanted: CustomerFacts, now: datetime) -> None:
+    for name in FACTS:
+        setattr(customer, name, getattr(wanted, name))
+    customer.phone = normalise.phone(wanted.phone) if wanted.phone else None
+    customer.email = normalise.email(wanted.email) if wanted.email else None
+    if not (customer.title or customer.external_id):
+        raise Invalid("customers.nobody")
+    _refuse_taken_number(session, customer)
+    spelling = normalise.pinyin(customer.name or customer.company)
+    customer.name_pinyin, customer.name_initials = spelling.full[:200], spelling.initials[:40]
+    customer.updated_at = now
+    contacts.assign_subject(session, customer, now=now)
+
+
+def _refuse_taken_number(session: Session, customer: Customer) -> None:
+    if customer.external_id is None:
+        return
+    taken = select(Customer.id).where(
+        Customer.source == customer.source, Customer.external_id == customer.external_id
+    )
+    if session.scalar(taken) not in {None, customer.id}:
+        raise Invalid("customers.number_taken", value=customer.external_id)
