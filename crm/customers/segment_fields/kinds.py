@@ -123,11 +123,11 @@ def shape_of(kind: Kind, operator: Operator) -> Shape:
 
 def read_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _wrong(value)
+        raise _wrong(value.strip() if isinstance(value, str) else value)
     if len(value) > LONGEST_TEXT:
         raise Invalid("segments.value_too_long", limit=LONGEST_TEXT)
     if any(ord(char) < ord(" ") or "\ud800" <= char <= "\udfff" for char in value):
-        raise _wrong("")
+        raise Invalid("segments.value_invalid", value=ascii(value)[:40])
     return value
 
 
