@@ -321,7 +321,7 @@ def _head(text: str, x: Spec, canvas: Canvas) -> Spec:
 
 def _column(number: int, of: int) -> float:
     """Where a column of figures ends, in lengths of the longest bar."""
-    return 1.92 - (of - 1 - number) * 0.26
+    return 1.92 - (of - 1 - number) * 0.29
 
 
 def _clean(text: str) -> str:

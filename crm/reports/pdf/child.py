@@ -13,7 +13,7 @@ from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[2]
 FONTS = PACKAGE / "web" / "static" / "fonts"
-SHEETS = PACKAGE / "reports" / "templates" / "reports" / "print"
+SHEETS = PACKAGE / "reports" / "templates" / "reports" / "pdf"
 FONT_FILES = ("NotoSansSC-Regular.ttf", "NotoSansSC-Bold.ttf")
 
 #: What the text may name as `asset:<name>`, and nothing else.
