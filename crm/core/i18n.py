@@ -64,8 +64,9 @@ def full_day(day: date, locale: str) -> str:
     return format_date(day, "d MMMM y", locale=locale)
 
 
-def full_moment(at: datetime, locale: str, zone: ZoneInfo) -> str:
-    local = at.astimezone(zone)
+def full_moment(at: datetime | str, locale: str, zone: ZoneInfo) -> str:
+    """A kept context holds times as text: both forms are taken."""
+    local = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(zone)
     return f"{full_day(local.date(), locale)} {local:%H:%M}"
 
 

@@ -200,4 +200,5 @@ ERRORS: dict[str, str] = {
     "followups.undo_too_late": N_("A contact can be taken back for half an hour only."),
     "followups.no_owner": N_("Nobody owns this customer yet."),
     "followups.open_elsewhere": N_("A contact with this person is planned elsewhere."),
+    "users.unknown_email": N_("Nobody signs in as %(email)s."),
 }

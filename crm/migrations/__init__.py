@@ -25,3 +25,7 @@ def is_current(engine: Engine) -> bool:
     newest = ScriptDirectory.from_config(config(engine)).get_current_head()
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == newest
+
+
+def downgrade(engine: Engine, revision: str = "base") -> None:
+    command.downgrade(config(engine), revision)

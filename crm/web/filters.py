@@ -25,6 +25,7 @@ def install(app: Flask) -> None:
         number=number,
         percent=percent,
         day=day,
+        long_day=long_day,
         moment=moment,
         due=due,
         ago=ago,
@@ -76,6 +77,14 @@ def day(value: date | datetime | None) -> str:
     if _is_chinese():
         return f"{shown:%m-%d}" if same_year else f"{shown:%Y-%m-%d}"
     return f"{shown.day} {shown:%b}" if same_year else f"{shown.day} {shown:%b %Y}"
+
+
+def long_day(value: date) -> str:
+    """11月19日 周四, Thu 19 November."""
+    weekday = value.weekday()
+    if _is_chinese():
+        return f"{value.month}月{value.day}日 {WEEKDAYS_ZH[weekday]}"
+    return f"{WEEKDAYS_EN[weekday]} {value.day} {value:%B}"
 
 
 def month(value: date) -> str:

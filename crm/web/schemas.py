@@ -1,9 +1,13 @@
 """Schemas that make commands: one description of an input for the browser and for programs."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
+from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+
+from crm.web import context
 
 C = TypeVar("C")
 
@@ -61,6 +65,15 @@ def _says_something(text: str) -> None:
     if not text.strip():
         raise ValidationError(_l("Fill this in."))
     no_controls(text)
+
+
+class CompanyDateTime(fields.AwareDateTime):
+    """A time; one without a zone (a browser's datetime-local) is meant in the company's."""
+
+    def _deserialize(self, *args: Any, **kwargs: Any) -> datetime:
+        self.default_timezone = ZoneInfo(context.settings().time_zone)
+        found: datetime = super()._deserialize(*args, **kwargs)
+        return found
 
 
 class InputSchema(Schema, Generic[C]):

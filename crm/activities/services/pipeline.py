@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
@@ -49,6 +49,22 @@ def reach(session: Session, target: Target, step: Step, *, by: User | None, at: 
     )
     session.flush()
     return True
+
+
+def take_back(session: Session, target_id: int, *, by: User, at: datetime) -> None:
+    """Undo the steps that this person's contact at this instant had reached."""
+    session.execute(
+        delete(TargetStep).where(
+            TargetStep.target_id == target_id, TargetStep.by_id == by.id, TargetStep.at == at
+        )
+    )
+    left = session.scalars(select(TargetStep.step).where(TargetStep.target_id == target_id)).all()
+    session.execute(
+        update(Target)
+        .where(Target.id == target_id)
+        .values(furthest_step=max((step.rank for step in left), default=0))
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 def mark_many(

@@ -2,7 +2,15 @@
 
 from crm.outreach.services.answers import ask, ask_many, not_allowed
 from crm.outreach.services.claims import claim, release_claim
-from crm.outreach.services.ledger import Contact, Sending, log, release, reserve
+from crm.outreach.services.ledger import (
+    Contact,
+    Sending,
+    log,
+    refusal,
+    release,
+    reserve,
+    withdraw,
+)
 from crm.outreach.services.policy import current_policy, current_terms
 from crm.outreach.services.suppressions import Mark, clear, suppress
 
@@ -18,8 +26,10 @@ __all__ = [
     "current_terms",
     "log",
     "not_allowed",
+    "refusal",
     "release",
     "release_claim",
     "reserve",
     "suppress",
+    "withdraw",
 ]

@@ -129,12 +129,19 @@ def release(session: Session, entry: LedgerEntry, state: LedgerState, *, now: da
     if state not in GIVES_BACK or entry.state is LedgerState.SENT:
         raise Conflict("outreach.not_released", state=entry.state.value)
     entry.state = state
-    session.execute(
-        update(CapSlot)
-        .where(CapSlot.entry_id == entry.id, CapSlot.released_at.is_(None))
-        .values(released_at=now)
+    _free_slots(session, entry, now)
+
+
+def withdraw(session: Session, entry_id: int, *, by: User, now: datetime) -> None:
+    """A person logged a contact that never took place: the row stays, its places are free again."""
+    entry = session.get_one(LedgerEntry, entry_id)
+    if entry.plan_key is not None:
+        raise Conflict("outreach.not_released", state=entry.state.value)
+    entry.state = LedgerState.CANCELLED
+    _free_slots(session, entry, now)
+    audit.record(
+        session, "outreach.withdraw", by_id=by.id, thing=f"ledger_entry:{entry.id}", now=now
     )
-    session.flush()
 
 
 def refusal(answer: Answer) -> Conflict:
@@ -149,6 +156,15 @@ def refusal(answer: Answer) -> Conflict:
         earlier_by=earlier.by_name if earlier else None,
         holder=answer.holder,
     )
+
+
+def _free_slots(session: Session, entry: LedgerEntry, now: datetime) -> None:
+    session.execute(
+        update(CapSlot)
+        .where(CapSlot.entry_id == entry.id, CapSlot.released_at.is_(None))
+        .values(released_at=now)
+    )
+    session.flush()
 
 
 def _locked(session: Session, customer_id: int) -> Customer:

@@ -1,0 +1,246 @@
+"""The `crm` command: start, set up, read in, count, report, and look after the house."""
+
+import json
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import click
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crm import app, doctor, migrations
+from crm import worker as workers
+from crm.core import clock, db
+from crm.core.db import Sessions
+from crm.core.errors import DomainError
+from crm.core.messages import ERRORS
+from crm.settings import Settings, SettingsError
+from crm.users import queries as user_queries
+from crm.users import services as users
+from crm.users.models import Role, Team, User
+
+WEB_WORKERS, WEB_THREADS = 2, 8
+STOP_PATIENCE = 20  # seconds a child may take to finish its work
+
+
+def main() -> None:
+    """Run the command; a refusal is one sentence and exit code 1, never a stack trace."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    try:
+        crm(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SettingsError as error:
+        click.echo(f"crm: {error}", err=True)
+        sys.exit(1)
+    except DomainError as error:
+        click.echo(f"crm: {ERRORS[error.code] % error.details} [{error.code}]", err=True)
+        sys.exit(1)
+
+
+@click.group()
+def crm() -> None:
+    """闭环 CRM: one closed loop of sales activities."""
+
+
+@crm.command()
+@click.option("--empty", is_flag=True, help="No demo shop; prints the administrator's password.")
+def init(*, empty: bool) -> None:
+    """Prepare var/, the secret key and the database; fill an empty one with the demo shop."""
+    _make_secret_key()
+    settings = _settings()
+    engine = db.make_engine(settings.database_url)
+    migrations.upgrade(engine)
+    engine.dispose()
+    sessions = app.make_sessions(settings)
+    with sessions.begin() as session:
+        if session.scalar(select(func.count()).select_from(User)):
+            return
+        if empty:
+            _make_administrator(session)
+            return
+    _make_demo(sessions)
+
+
+@crm.command()
+@click.option("--reset", is_flag=True, help="Delete everything in the database first.")
+def demo(*, reset: bool) -> None:
+    """Make the demo shop: people, customers, orders, segments and a running activity."""
+    settings = _settings()
+    if reset:
+        engine = db.make_engine(settings.database_url)
+        migrations.downgrade(engine)
+        migrations.upgrade(engine)
+        engine.dispose()
+    sessions = app.make_sessions(settings)
+    with sessions.begin() as session:
+        if session.scalar(select(func.count()).select_from(User)):
+            raise click.ClickException("The database is not empty; `crm demo --reset` empties it.")
+    _make_demo(sessions)
+
+
+@crm.command()
+def serve() -> None:
+    """Start web and worker on this machine; Ctrl-C stops both."""
+    settings = _settings()
+    command = [sys.executable, "-m", "crm"]
+    # Each child is its own group, so that Ctrl-C reaches them through us, once.
+    children = [
+        subprocess.Popen([*command, name], start_new_session=True)  # noqa: S603 - our own program
+        for name in ("web", "worker")
+    ]
+    click.echo(f"闭环 CRM: {settings.base_url}  (Ctrl-C stops it)")
+    sys.exit(_watch(children))
+
+
+@crm.command()
+def web() -> None:
+    """Start the web server."""
+    settings = _settings()
+    os.execv(  # noqa: S606 - gunicorn takes over this process and its signals
+        sys.executable,
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            f"--bind={settings.host}:{settings.port}",
+            "--worker-class=gthread",
+            f"--workers={WEB_WORKERS}",
+            f"--threads={WEB_THREADS}",
+            "--graceful-timeout=20",
+            "--log-level=warning",
+            "wsgi:app",
+            f"--chdir={Path(__file__).parent.parent}",
+        ],
+    )
+
+
+@crm.command()
+@click.option("--once", is_flag=True, help="Do what is due now, then stop.")
+def worker(*, once: bool) -> None:
+    """Start the clock and delivery process."""
+    made = workers.make_worker(_settings())
+    if once:
+        made.run_once()
+    else:
+        made.run()
+
+
+@crm.command(name="doctor")
+def examine() -> None:
+    """Look for what is wrong; exit code 1 when anything is."""
+    findings = doctor.examine(_settings())
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.is_fine else 'FAIL'}  {finding.what}: {finding.detail}")
+    sys.exit(0 if all(finding.is_fine for finding in findings) else 1)
+
+
+@crm.group()
+def user() -> None:
+    """People who sign in."""
+
+
+@user.command(name="add")
+@click.argument("email")
+@click.option("--name", required=True)
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--team", default=None, help="Made when there is none of this name.")
+def add_user(email: str, name: str, role: str, team: str | None) -> None:
+    """Add a person and print the one-time password."""
+    with app.make_sessions(_settings()).begin() as session:
+        team_id = _team_named(session, team).id if team else None
+        wanted = users.NewUser(email=email, name=name, role=Role(role), team_id=team_id)
+        made, password = users.add(session, wanted, by=None, now=clock.now())
+        click.echo(f"{made.email}  {password}  (to be changed at the first sign-in)")
+
+
+@user.command(name="reset-password")
+@click.argument("email")
+def reset_password(email: str) -> None:
+    """Give a person a new one-time password and end their sessions."""
+    with app.make_sessions(_settings()).begin() as session:
+        found = user_queries.get_by_email(session, email)
+        password = users.reset_password(session, found, by=None, now=clock.now())
+        click.echo(f"{found.email}  {password}  (to be changed at the next sign-in)")
+
+
+def _team_named(session: Session, name: str) -> Team:
+    found = session.scalar(select(Team).where(Team.name == name))
+    return found or users.add_team(session, users.NewTeam(name), by=None, now=clock.now())
+
+
+def _settings() -> Settings:
+    return Settings.from_env(os.environ)
+
+
+def _make_secret_key() -> None:
+    """Write var/secret_key (0600) unless a key exists or comes from the environment."""
+    if "CRM_SECRET_KEY" in os.environ:
+        return
+    folder = Path(os.environ.get("CRM_VAR_DIR", "var")).resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "secret_key"
+    if path.exists():
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+
+
+def _make_administrator(session: Session) -> None:
+    email = "admin@localhost"
+    wanted = users.NewUser(email=email, name="Administrator", role=Role.ADMIN, team_id=None)
+    _made, password = users.add(session, wanted, by=None, now=clock.now())
+    click.echo("The administrator's one-time password, shown this once:")
+    click.echo(f"  {email}  {password}")
+
+
+def _make_demo(sessions: Sessions) -> None:
+    from crm import demo as shop  # noqa: PLC0415 - a second of set-up that no other command needs
+
+    click.echo("Making the demo shop …")
+    for line in shop.make(sessions, now=clock.now()):
+        click.echo(line)
+
+
+def _watch(children: list[subprocess.Popen[bytes]]) -> int:
+    """Wait until one child ends or we are told to stop; then stop the others. The exit code."""
+    asked: list[int] = []
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    while not asked and all(child.poll() is None for child in children):
+        time.sleep(0.2)
+    codes = [_end(child) for child in children]
+    return 0 if asked else max(codes, key=abs)
+
+
+def _end(child: subprocess.Popen[bytes]) -> int:
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
+    try:
+        return child.wait(timeout=STOP_PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return child.wait(timeout=5)
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise click.ClickException(f"{path}: {error}") from None

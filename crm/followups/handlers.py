@@ -1,0 +1,18 @@
+"""What follow-ups do when something happens below."""
+
+from sqlalchemy.orm import Session
+
+from crm.activities.events import ActivityLaunched
+from crm.activities.models import Activity
+from crm.followups import services
+
+
+def start_planning(session: Session, event: ActivityLaunched) -> None:
+    """Leave a row of work; the worker plans the targets' contacts through the guard."""
+    activity = session.get_one(Activity, event.activity_id)
+    services.start_planning(
+        session,
+        activity_id=event.activity_id,
+        launched_by_id=event.launched_by,
+        now=activity.launched_at or activity.updated_at,
+    )

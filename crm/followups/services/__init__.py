@@ -1,0 +1,35 @@
+"""The acts of a rep's day: plan, log, move, take back; and what launches and the clock do."""
+
+from crm.followups.services.planning import (
+    plan_contacts,
+    recheck_held,
+    spread_unplanned,
+    start_planning,
+)
+from crm.followups.services.records import (
+    Log,
+    Plan,
+    cancel,
+    log,
+    plan,
+    reassign,
+    reschedule,
+    undo_log,
+)
+from crm.followups.services.reminding import remind_due
+
+__all__ = [
+    "Log",
+    "Plan",
+    "cancel",
+    "log",
+    "plan",
+    "plan_contacts",
+    "reassign",
+    "recheck_held",
+    "remind_due",
+    "reschedule",
+    "spread_unplanned",
+    "start_planning",
+    "undo_log",
+]

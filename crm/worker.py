@@ -1,0 +1,181 @@
+"""The clock and delivery process: APScheduler ticks, jobs by turns, notices out of the building."""
+
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+from email.message import EmailMessage
+from email.utils import parseaddr
+from types import FrameType
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from crm.app import company_of, make_sessions
+from crm.core import clock, idempotency, jobs, mail, notices, smtp, templating
+from crm.core.db import Sessions
+from crm.core.jobs import Job
+from crm.core.notices import Notice
+from crm.core.transports import Transport, transport_for
+from crm.settings import Settings
+from crm.users.models import User
+
+log = logging.getLogger(__name__)
+
+CLOCK = "clock"
+TURN = timedelta(seconds=60)
+BEAT_EVERY = timedelta(seconds=30)
+DELIVER_EVERY = timedelta(seconds=5)
+BATCH = 20  # one claim's mails must be sent within its lease
+LONGEST_DELIVERY = smtp.Timeouts().total
+CHANNEL_PAUSE = timedelta(minutes=5)
+GRACE = 3600  # seconds a tick may be late; a job looks at its table, so late is as good as early
+
+JOBS: tuple[Job, ...] = (Job("forget kept requests", timedelta(hours=1), idempotency.forget_old),)
+
+
+class Worker:
+    """One worker process. Any number of them may run; together they do everything once."""
+
+    def __init__(self, sessions: Sessions, transport: Transport, settings: Settings) -> None:
+        self.name = jobs.worker_name()
+        self._sessions = sessions
+        self._transport = transport
+        self._settings = settings
+        self._company = company_of(settings)
+        self._stop = threading.Event()
+
+    def run_once(self, todo: Sequence[Job] = JOBS) -> None:
+        """Do everything that is due now, then return."""
+        self.beat()
+        for job in todo:
+            self.run_job(job)
+        self.deliver()
+
+    def run(self) -> None:
+        """Work by the clock until SIGTERM or SIGINT; the step at hand is finished first."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        # UTC and plain intervals only: local times are the jobs' own business (S35).
+        scheduler = BackgroundScheduler(
+            timezone=UTC,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": GRACE},
+        )
+        for job in JOBS:
+            scheduler.add_job(
+                self.run_job, "interval", [job], seconds=job.every.total_seconds(), id=job.name
+            )
+        scheduler.add_job(self.beat, "interval", seconds=BEAT_EVERY.total_seconds(), id="beat")
+        scheduler.add_job(
+            self.deliver, "interval", seconds=DELIVER_EVERY.total_seconds(), id="deliver"
+        )
+        self.run_once()
+        scheduler.start()
+        log.info("worker %s is up", self.name)
+        self._stop.wait()
+        scheduler.shutdown(wait=True)
+        log.info("worker %s is down", self.name)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def beat(self) -> None:
+        with self._sessions.begin() as session:
+            jobs.beat(session, self.name, now=clock.now())
+
+    def run_job(self, job: Job) -> None:
+        """Run one job to its end, a transaction per step; a failed step waits for the next tick."""
+        try:
+            while self._may_run(job) and not self._stop.is_set():
+                with self._sessions.begin() as session:
+                    if not job.advance(session, clock.now()):
+                        return
+        except OperationalError:
+            log.warning("job %r found the database busy; next tick goes on", job.name)
+        except Exception:
+            log.exception("job %r failed; next tick goes on", job.name)
+
+    def deliver(self) -> None:
+        """Send what is due to our own people: at least once, with the same Message-ID each time."""
+        while not self._stop.is_set():
+            with self._sessions.begin() as session:
+                claimed = notices.claim(session, limit=BATCH, now=clock.now())
+                ids = {notice.user_id for notice in claimed}
+                found = session.scalars(select(User).where(User.id.in_(ids)))
+                people = {user.id: user for user in found}
+            if not claimed:
+                return
+            deadline = clock.monotonic() + notices.LEASE.total_seconds() - LONGEST_DELIVERY
+            for position, notice in enumerate(claimed):
+                if clock.monotonic() > deadline or self._stop.is_set():
+                    self._give_back(claimed[position:], "no time left", later=timedelta(0))
+                    break
+                if not self._deliver_one(notice, people[notice.user_id]):
+                    self._give_back(claimed[position:], "mail is paused", later=CHANNEL_PAUSE)
+                    return
+
+    def _may_run(self, job: Job) -> bool:
+        if job.everywhere:
+            return True
+        with self._sessions.begin() as session:
+            return jobs.hold(session, CLOCK, owner=self.name, length=TURN, now=clock.now())
+
+    def _deliver_one(self, notice: Notice, to: User) -> bool:
+        """Send one mail outside any transaction. False means that the channel is at fault."""
+        try:
+            outcome = self._transport.deliver(self._compose(notice, to))
+        except mail.Unsendable as problem:
+            outcome = smtp.Refused(
+                smtp.Phase.CONNECT, is_permanent=True, code=None, text=str(problem)
+            )
+        if isinstance(outcome, smtp.ChannelPaused):
+            log.error("mail is paused: %s", outcome)
+            return False
+        with self._sessions.begin() as session:
+            if isinstance(outcome, smtp.Accepted):
+                notices.mark_sent(session, notice, now=clock.now())
+            elif isinstance(outcome, smtp.Refused):
+                notices.mark_refused(
+                    session, notice, str(outcome), permanent=outcome.is_permanent, now=clock.now()
+                )
+            else:  # uncertain: our own people may well get it twice, they must get it once
+                notices.mark_refused(
+                    session, notice, str(outcome), permanent=False, now=clock.now()
+                )
+        return True
+
+    def _give_back(self, rest: Sequence[Notice], why: str, *, later: timedelta) -> None:
+        with self._sessions.begin() as session:
+            for notice in rest:
+                notices.put_back(session, notice, why, due_at=clock.now() + later)
+
+    def _compose(self, notice: Notice, to: User) -> EmailMessage:
+        name, sender = parseaddr(self._settings.mail_from)
+        letter = templating.letter(
+            notice.template,
+            {"name": to.name, "base_url": self._settings.base_url, **notice.context},
+            company=self._company,
+            locale=to.locale,
+        )
+        return mail.compose(
+            mail.Mail(
+                sender=sender,
+                sender_name=name or self._settings.company_name,
+                recipient=to.email,
+                recipient_name=to.name,
+                subject=letter.subject,
+                text=letter.text,
+                message_id=notices.message_id(notice, sender.rpartition("@")[2]),
+                at=clock.now(),
+            )
+        )
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.stop()
+
+
+def make_worker(settings: Settings) -> Worker:
+    return Worker(make_sessions(settings), transport_for(settings), settings)
