@@ -43,16 +43,16 @@ def toast(response: Response, text: str, *, undo: str | None = None, tone: str =
     if is_fragment_request() and not leaves:
         response.headers["HX-Trigger"] = json.dumps({"toast": message})
     else:
-        flash({"text": str(text), "undo_url": undo or ""}, tone)  # type: ignore[arg-type]  # any JSON value fits the session
+        flash({"text": str(text), "undo": undo or ""}, tone)  # type: ignore[arg-type]  # any JSON value fits the session
     return response
 
 
 def flashed_toasts() -> list[dict[str, Any]]:
     """What a redirect brought along, for the layout; a plain flash is a toast without undo."""
-    pairs: list[tuple[str, str]] = list(get_flashed_messages(with_categories=True))  # type: ignore[arg-type]  # typed as plain texts
+    pairs: list[tuple[str, Any]] = list(get_flashed_messages(with_categories=True))  # type: ignore[arg-type]  # typed as plain texts
     return [
-        json.loads(text) if category == "toast" else {"text": text, "undo": None, "tone": category}
-        for category, text in pairs
+        {"undo": "", "tone": tone} | (said if isinstance(said, dict) else {"text": said})
+        for tone, said in pairs
     ]
 
 

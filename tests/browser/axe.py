@@ -7,6 +7,10 @@ from playwright.sync_api import Page
 
 SCRIPT: Final = Path("crm/web/static/vendor/axe.min.js")
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+#: A drawer that is still sliding in is half transparent, and so are its texts.
+AT_REST: Final = """() => Promise.all(document.getAnimations()
+    .filter(moving => moving.effect.getComputedTiming().endTime !== Infinity)
+    .map(moving => moving.finished)).then(() => true)"""
 RUN: Final = """rules => axe.run(document, {runOnly: rules}).then(found => found.violations.flatMap(
     broken => broken.nodes.map(node => `${broken.id}: ${node.html.slice(0, 160)}`)))"""
 
@@ -16,6 +20,7 @@ def violations(page: Page) -> list[str]:
 
     axe comes in through the debugger, past the page's own content policy, which stays in force.
     """
+    page.evaluate(AT_REST)
     debugger = page.context.new_cdp_session(page)
     debugger.send("Runtime.evaluate", {"expression": SCRIPT.read_text(encoding="utf-8")})
     debugger.detach()
