@@ -13,7 +13,11 @@ from crm.core.db import Sessions
 from crm.core.events import EventBus
 from crm.core.panels import Panels
 from crm.customers import segment_fields as customer_fields
+from crm.customers.api import customers as customers_api
+from crm.customers.api import orders as orders_api
 from crm.customers.segment_fields import SegmentFields
+from crm.customers.views import customers as customer_views
+from crm.customers.views import search as search_views
 from crm.settings import Settings
 from crm.users import api as users_api
 from crm.users import auth
@@ -23,22 +27,28 @@ from crm.web.shell import NavGroup, NavItem, Shell
 
 PAGES = [
     users_views.bp,
+    customer_views.bp,
+    search_views.bp,
 ]
 
 APIS = [
     users_api.blp,
+    customers_api.blp,
+    customers_api.tags_blp,
+    orders_api.blp,
 ]
 
 NAV = [
     NavGroup(
         "",
-        [],
+        [NavItem(_l("Customers"), "customers.index", "users", key="c")],
     ),
 ]
 
 LINKS = {
     "password": "users.password",
     "preferences": "users.preferences",
+    "search": "search.index",
     "sign_out": "users.sign_out",
 }
 

@@ -45,6 +45,7 @@ HTTP_CODES = {
     403: "core.not_allowed",
     404: "core.not_found",
     405: "core.method_not_allowed",
+    412: "core.stale",
     413: "core.too_large",
     415: "core.unsupported_type",
     422: "core.invalid",

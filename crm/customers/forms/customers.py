@@ -120,5 +120,6 @@ def _shown(name: str, value: object) -> str:
     if name == "kind":
         return f"{dict(KINDS)[str(value)]}"
     if name == "is_internal":
-        return gettext("Yes") if value else gettext("No")
-    return str(value or filters.DASH)
+        return str(gettext("Yes") if value else gettext("No"))
+    text = str(value or "")
+    return text if text else filters.DASH

@@ -165,6 +165,10 @@ class TagOut(Schema):
     name = fields.String()
 
 
+class TagsOut(Schema):
+    items = fields.List(fields.Nested(TagOut))
+
+
 class CustomerOut(Schema):
     """`phone` and `email` are masked for those who may not see them."""
 

@@ -1,0 +1,51 @@
+"""Orders from other systems: put in as often as you like, known by source and number."""
+
+from flask import Response, jsonify, make_response
+from flask.typing import ResponseReturnValue
+from flask_smorest import Blueprint
+
+from crm.customers.models import Order
+from crm.customers.queries import orders
+from crm.customers.schemas.customers import Listed, OrderIn, OrderOut, OrdersOut, PageIn
+from crm.customers.services import orders as services
+from crm.customers.services.orders import PutOrder
+from crm.customers.views import shown
+from crm.users.auth import Scope, current_user, token_required
+from crm.web import context
+from crm.web.api import link_next
+
+blp = Blueprint(
+    "orders_api", __name__, url_prefix="/api/v1/orders", description="What customers bought"
+)
+
+
+@blp.get("")
+@token_required(Scope.CUSTOMERS_READ)
+@blp.arguments(PageIn, location="query")
+@blp.response(200, OrdersOut)
+def index(asked: Listed) -> ResponseReturnValue:
+    """Orders of the customers that the token's owner may see, newest first."""
+    found = orders.page(context.session(), viewer=current_user(), cursor=asked.cursor)
+    response = jsonify(
+        {"items": OrderOut(many=True).dump(found.items), "next_cursor": found.next_cursor}
+    )
+    link_next(response, shown.page_url(found.next_cursor))
+    return response
+
+
+@blp.post("")
+@token_required(Scope.ORDERS_WRITE)
+@blp.arguments(OrderIn)
+@blp.response(201, OrderOut)
+@blp.alt_response(200, schema=OrderOut, description="The order was known already")
+def put(wanted: PutOrder) -> ResponseReturnValue:
+    """Take in an order; sent again it is brought up to date, never doubled."""
+    order, is_new = services.put(
+        context.session(), wanted, by=current_user(), now=context.now_once()
+    )
+    return _one(order, 201 if is_new else 200)
+
+
+def _one(order: Order, status: int) -> Response:
+    full = orders.get(context.session(), order.id)
+    return make_response(jsonify(OrderOut().dump(full)), status)

@@ -1,0 +1,259 @@
+"""What the pages of customers show, made ready here so that templates decide nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request, url_for
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+
+from crm.core.company import company
+from crm.core.panels import Panel
+from crm.customers.forms.customers import NEXTS
+from crm.customers.models import Customer, CustomerStats, Order
+from crm.customers.queries import listing
+from crm.customers.queries.listing import Filters, Tab
+from crm.customers.queries.timeline import Happening, Source
+from crm.customers.rules.masking import mask_email
+from crm.customers.rules.stages import NAMES
+from crm.users import policies
+from crm.users.models import User
+from crm.web import context, filters
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list; `values` belong to the panels, in their order."""
+
+    customer: Customer
+    stage: str
+    phone: str
+    next_tone: str
+    totals: CustomerStats | None
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A condition in force, and the address of the list without it."""
+
+    label: str
+    value: str
+    remove_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Phone and e-mail as this viewer may see them."""
+
+    phone: str
+    email: str
+    is_full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline. `panel` belongs to the module that wrote the entry."""
+
+    at: datetime
+    icon: str
+    tone: str
+    title: str
+    text: str
+    by: str | None
+    panel: Panel | None = None
+    details: Mapping[str, Any] | None = None
+
+
+def rows(session: Session, customers: Sequence[Customer], viewer: User) -> list[Row]:
+    """The lines of one page: a fixed number of queries for the totals and for each panel."""
+    ids = [customer.id for customer in customers]
+    now = context.now_once()
+    totals = listing.totals(session, ids)
+    panels = context.panels().load("customers.column", session, ids, viewer=viewer, now=now)
+    return [
+        Row(
+            customer,
+            gettext(NAMES[customer.stage]),
+            filters.mask_phone(customer.phone),
+            due_tone(session, customer.next_followup_at, now),
+            totals.get(customer.id),
+            [(panel, values.get(customer.id)) for panel, values in panels],
+        )
+        for customer in customers
+    ]
+
+
+def due_tone(session: Session, at: datetime | None, now: datetime) -> str:
+    """The class of a due date: red when overdue, bold today, a warning when nothing is planned."""
+    if at is None:
+        return "u-amber"
+    house = company(session)
+    due, today = house.day_of(at), house.day_of(now)
+    if due < today:
+        return "u-red"
+    return "u-b" if due == today else ""
+
+
+def reached(customer: Customer, viewer: User) -> Reached:
+    """Whole addresses for those who may contact the customer, masked ones for others."""
+    if policies.may(viewer, "customers.see_contacts", customer):
+        return Reached(filters.phone(customer.phone), customer.email or "", is_full=True)
+    email = mask_email(customer.email) if customer.email else ""
+    return Reached(filters.mask_phone(customer.phone), email, is_full=False)
+
+
+def address(wanted: Filters, **changed: Any) -> str:
+    """The list's address with these filters, some of them changed; it starts at the first page."""
+    values = _as_query(wanted) | changed
+    query = urlencode([(name, value) for name, value in values.items() if value], doseq=True)
+    return url_for("customers.index") + (f"?{query}" if query else "")
+
+
+def hidden_fields(wanted: Filters) -> list[tuple[str, str]]:
+    """The filters that the search box must carry along."""
+    found: list[tuple[str, str]] = []
+    for name, value in _as_query(wanted).items():
+        if name != "q" and value:
+            found.extend(
+                (name, str(one)) for one in (value if isinstance(value, list) else [value])
+            )
+    return found
+
+
+def chips(wanted: Filters, owner_name: str | None) -> list[Chip]:
+    """The conditions in force, in the words of the page."""
+    stages = gettext(", ").join(gettext(NAMES[stage]) for stage in wanted.stage)
+    found = (
+        (gettext("Stage"), stages, "stage"),
+        (gettext("Tag"), wanted.tag, "tag"),
+        (gettext("Region"), wanted.region, "region"),
+        (gettext("Source"), wanted.source, "source"),
+        (gettext("Owner"), owner_name or "", "owner"),
+        (gettext("Next follow-up"), str(NEXTS[wanted.next]) if wanted.next else "", "next"),
+    )
+    return [
+        Chip(label, value, address(wanted, **{name: None})) for label, value, name in found if value
+    ]
+
+
+def sort_links(wanted: Filters) -> dict[str, tuple[str, str]]:
+    """For each sortable column: the address that sorts by it, and its aria-sort now."""
+    found = {}
+    for name in listing.SORTS:
+        is_on = name == wanted.sort
+        state = ("descending" if wanted.down else "ascending") if is_on else "none"
+        down = not wanted.down if is_on else name in {"last", "amount", "created"}
+        found[name] = (address(wanted, sort=name, down="true" if down else None), state)
+    return found
+
+
+def page_url(cursor: str | None) -> str:
+    """The list as it is asked for now, at another page; empty where there is none."""
+    if cursor is None:
+        return ""
+    values = {name: request.args.getlist(name) for name in request.args if name != "cursor"}
+    return f"{request.path}?{urlencode(values | {'cursor': cursor}, doseq=True)}"
+
+
+def tab_counts(session: Session, viewer: User) -> dict[Tab, str]:
+    counts = listing.tab_counts(session, viewer)
+    most = listing.COUNTED
+    return {tab: f"{most}+" if n > most else filters.number(n) for tab, n in counts.items()}
+
+
+def events(happenings: Iterable[Happening]) -> list[Event]:
+    """The timeline in words."""
+    panels = {panel.name: panel for panel in context.panels().at("customers.timeline")}
+    return [_event(one, panels) for one in happenings]
+
+
+def kind_of(one: Happening) -> tuple[str, dict[str, Any]]:
+    """What programs are told of an event: its kind and its details."""
+    if one.source is Source.STAGE:
+        before = one.row.before.value if one.row.before else None
+        return "customers.stage_changed", {"before": before, "after": one.row.after.value}
+    if one.source is Source.ORDER:
+        return "customers.ordered", {
+            "number": one.row.number,
+            "status": one.row.status.value,
+            "amount_fen": one.row.amount_fen,
+            "currency": one.row.currency,
+        }
+    return one.row.kind, one.row.details
+
+
+def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
+    if one.source is Source.ORDER:
+        return _order_event(one, one.row)
+    if one.source is Source.STAGE:
+        return _stage_event(one)
+    entry = one.row
+    if entry.kind in panels:
+        panel = panels[entry.kind]
+        return Event(one.at, "notes", "indigo", str(panel.label), "", one.by, panel, entry.details)
+    titles = {
+        "customers.created": gettext("Record made"),
+        "customers.claimed": gettext("Taken from the pool"),
+        "customers.assigned": gettext("Given to %(owner)s", owner=entry.details.get("owner", "")),
+        "customers.returned": gettext("Given back to the pool"),
+        "customers.imported": gettext("Came in by import"),
+    }
+    title = titles.get(entry.kind, str(entry.details.get("title", entry.kind)))
+    return Event(one.at, "user", "amber", title, str(entry.details.get("note", "")), one.by)
+
+
+def _stage_event(one: Happening) -> Event:
+    change = one.row
+    after = gettext(NAMES[change.after])
+    reasons = {
+        "import": gettext("By import"),
+        "orders": gettext("By orders"),
+        "by_hand": gettext("By hand"),
+        "silence": gettext("After a long silence"),
+    }
+    title = (
+        gettext("Stage: %(before)s → %(after)s", before=gettext(NAMES[change.before]), after=after)
+        if change.before
+        else gettext("Stage: %(after)s", after=after)
+    )
+    return Event(one.at, "arrow-up-right", "sky", title, reasons[change.reason.value], one.by)
+
+
+def _order_event(one: Happening, order: Order) -> Event:
+    statuses = {
+        "draft": gettext("Draft"),
+        "unpaid": gettext("Unpaid"),
+        "paid": gettext("Paid"),
+        "completed": gettext("Completed"),
+        "cancelled": gettext("Cancelled"),
+        "void": gettext("Void"),
+    }
+    title = gettext(
+        "Order %(number)s · %(amount)s",
+        number=order.number,
+        amount=filters.money(order.amount_fen, order.currency),
+    )
+    text = statuses[order.status.value]
+    if order.refunded_fen:
+        amount = filters.money(order.refunded_fen, order.currency)
+        text = gettext("%(status)s, %(amount)s given back", status=text, amount=amount)
+    return Event(one.at, "receipt", "pine", title, text, order.source)
+
+
+def _as_query(wanted: Filters) -> dict[str, Any]:
+    return {
+        "tab": wanted.tab.value if wanted.tab is not Tab.ALL else None,
+        "q": wanted.q,
+        "stage": [stage.value for stage in wanted.stage],
+        "tag": wanted.tag,
+        "region": wanted.region,
+        "source": wanted.source,
+        "owner": wanted.owner,
+        "next": wanted.next.value if wanted.next else None,
+        "sort": wanted.sort if wanted.sort != "next" else None,
+        "down": "true" if wanted.down else None,
+    }
