@@ -37,6 +37,7 @@ from crm.web.htmx import is_fragment_request
 __all__ = [
     "Scope",
     "current_session",
+    "current_token",
     "current_user",
     "login_required",
     "open_session",
@@ -78,6 +79,11 @@ def current_user() -> User:
 def current_session() -> UserSession:
     """The browser's session row; only inside pages that require a sign-in."""
     return cast("UserSession", g.user_session)
+
+
+def current_token() -> ApiToken:
+    """The program's token; only inside endpoints that require one."""
+    return cast("ApiToken", g.api_token)
 
 
 def login_required(view: Callable[P, R]) -> Callable[P, R]:

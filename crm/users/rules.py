@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import phonenumbers
+
 from crm.core.messages import N_
 from crm.users.models import Role
 
@@ -109,6 +111,17 @@ def context_words(*, email: str, name: str, company: str) -> tuple[str, ...]:
     local, _, domain = email.casefold().partition("@")
     parts = re.split(r"[^\w]+", f"{local} {domain} {name} {company}")
     return (*parts, local, name.replace(" ", ""), company, "bihuan", "bihuancrm", "闭环")
+
+
+def phone(text: str) -> str | None:
+    """A phone number in E.164, read as one of China unless it begins with +; None if it is none."""
+    try:
+        number = phonenumbers.parse(text, "CN")
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def sign_in_name(login: str) -> str:

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from crm.core import audit, notices
@@ -65,13 +65,11 @@ def ask(session: Session, wanted: Forgotten, *, base_url: str, now: datetime) ->
 def find(session: Session, secret: str, *, now: datetime) -> PasswordReset | None:
     """The link's row while it is good: unused, in time, and the password is still the same."""
     reset = session.scalar(
-        select(PasswordReset)
-        .where(
+        select(PasswordReset).where(
             PasswordReset.token_hash == rules.digest(secret),
             PasswordReset.used_at.is_(None),
             PasswordReset.expires_at > now,
         )
-        .with_for_update()
     )
     if reset is None:
         return None
@@ -91,7 +89,15 @@ def check(session: Session, secret: str, wanted: NewPassword, *, now: datetime) 
 def use(session: Session, secret: str, *, password_hash: str, now: datetime) -> User:
     """Set the password and use up the link. Raises Conflict when it is no longer good."""
     reset = _get(session, secret, now=now)
-    reset.used_at = now
+    # Of two who press at the same moment, one finds the row used.
+    first = session.scalar(
+        update(PasswordReset)
+        .where(PasswordReset.id == reset.id, PasswordReset.used_at.is_(None))
+        .values(used_at=now)
+        .returning(PasswordReset.id)
+    )
+    if first is None:
+        raise Conflict("users.reset_expired")
     user = queries.get_user(session, reset.user_id)
     people.set_password(session, user, password_hash, now=now)
     audit.record(session, "users.password_reset", by_id=user.id, thing=f"user:{user.id}", now=now)

@@ -116,3 +116,8 @@ def forget_ended(session: Session, now: datetime) -> bool:
     ).all()
     session.execute(delete(UserSession).where(UserSession.id.in_(over)))
     return len(over) == PAGE
+
+
+def drop(session: Session, session_id: int) -> None:
+    """Forget a session that a new sign-in in the same browser replaces."""
+    session.execute(delete(UserSession).where(UserSession.id == session_id))

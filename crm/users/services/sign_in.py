@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, exists, select, true
 from sqlalchemy.orm import Session
 
 from crm.core import audit
-from crm.core.errors import TooMany
+from crm.core.errors import Invalid, TooMany
 from crm.users import queries, rules
 from crm.users.models import SignInAttempt, User
 from crm.users.rules import Limit
@@ -74,11 +74,19 @@ def enter(
 ) -> str:
     """Open the session and return its secret. `rehashed` replaces a hash of outdated costs."""
     user = queries.get_user(session, knocked.user_id or 0)
-    session.get_one(SignInAttempt, knocked.attempt_id).succeeded = True
-    if rehashed is not None and user.password_hash == knocked.password_hash:
+    accept(session, knocked)
+    if rehashed is not None:
         user.password_hash = rehashed
     audit.record(session, "users.signed_in", by_id=user.id, thing=f"user:{user.id}", now=now)
     return sessions.open_session(session, user, browser, now=now)
+
+
+def accept(session: Session, knocked: Knock) -> None:
+    """The password was right: this try counts against nobody. Raises Invalid if it no longer is."""
+    user = queries.get_user(session, knocked.user_id or 0)
+    if not user.is_active or user.password_hash != knocked.password_hash:
+        raise Invalid("users.sign_in_failed")  # disabled or changed while we were hashing
+    session.get_one(SignInAttempt, knocked.attempt_id).succeeded = True
 
 
 def is_right(knocked: Knock, password: str) -> bool:
