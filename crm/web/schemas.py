@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
@@ -30,7 +31,6 @@ _TYPE_TEXTS: dict[type[fields.Field[Any]], dict[str, Any]] = {
         "invalid": _l("Not a time (write 2026-11-19 14:30)."),
         "invalid_awareness": _l("Not a time (write 2026-11-19 14:30)."),
     },
-    fields.Email: {"invalid": _l("Not an e-mail address.")},
     fields.List: {"invalid": _l("Not a list.")},
     fields.Enum: {"unknown": _l("Choose one of the list.")},
 }
@@ -58,12 +58,12 @@ def one_of(choices: tuple[str, ...]) -> validate.OneOf:
 def no_controls(text: str) -> None:
     """Refuse control characters: they break headers, files and screens. Line ends are fine."""
     if any(ord(char) < ord(" ") and char not in "\n\r\t" for char in text):
-        raise ValidationError(_l("It holds a character that cannot be seen."))
+        raise ValidationError(gettext("It holds a character that cannot be seen."))
 
 
 def _says_something(text: str) -> None:
     if not text.strip():
-        raise ValidationError(_l("Fill this in."))
+        raise ValidationError(gettext("Fill this in."))
     no_controls(text)
 
 
@@ -88,7 +88,20 @@ class InputSchema(Schema, Generic[C]):
         "type": _l("Not an object."),
     }
 
+    def handle_error(self, error: ValidationError, data: object, **_options: object) -> None:
+        """Speak the lazy texts now: marshmallow would take one for a list of letters."""
+        del data
+        error.messages = _spoken(error.messages)
+
     @post_load
     def make(self, data: dict[str, Any], **_options: Any) -> C:
         made: C = self.command(**data)
         return made
+
+
+def _spoken(messages: object) -> "dict[str, Any] | list[Any]":
+    if isinstance(messages, dict):
+        return {name: _spoken(inner) for name, inner in messages.items()}
+    if isinstance(messages, list):
+        return [_spoken(inner) if isinstance(inner, dict) else str(inner) for inner in messages]
+    return [str(messages)]
