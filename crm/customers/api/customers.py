@@ -12,6 +12,7 @@ from crm.core.errors import Conflict, Invalid
 from crm.customers import queries
 from crm.customers.models import Customer, Tag
 from crm.customers.queries import listing, timeline
+from crm.customers.schemas import answers
 from crm.customers.schemas.customers import (
     CustomerIn,
     CustomerOut,
@@ -27,7 +28,6 @@ from crm.customers.schemas.customers import (
 )
 from crm.customers.services import customers
 from crm.customers.services.customers import FACTS, CustomerFacts, EditCustomer
-from crm.customers.views import shown
 from crm.users.auth import Scope, current_user, token_required
 from crm.web import context
 from crm.web.api import link_next
@@ -100,7 +100,7 @@ def show_timeline(asked: Listed, public_id: str) -> ResponseReturnValue:
     found = timeline.page(context.session(), customer.id, cursor=asked.cursor)
     items = []
     for one in found.items:
-        kind, details = shown.kind_of(one)
+        kind, details = answers.kind_of(one)
         items.append({"at": one.at, "kind": kind, "by": one.by, "details": details})
     return _listed(HappeningOut(many=True).dump(items), found.next_cursor)
 
@@ -127,7 +127,7 @@ def _expected_version(wanted: PatchCustomer) -> int:
 
 def _as_json(customer: Customer) -> dict[str, Any]:
     """The record with its addresses as the token's owner may see them."""
-    reached = shown.reached(customer, current_user())
+    reached = answers.reached(customer, current_user())
     dumped: dict[str, Any] = CustomerOut().dump(customer)
     if not reached.is_full:
         dumped |= {"phone": reached.phone or None, "email": reached.email or None}
@@ -142,5 +142,5 @@ def _one(customer: Customer, status: int = 200) -> Response:
 
 def _listed(items: list[Any], cursor: str | None) -> Response:
     response = jsonify({"items": items, "next_cursor": cursor})
-    link_next(response, shown.page_url(cursor))
+    link_next(response, answers.page_url(cursor))
     return response

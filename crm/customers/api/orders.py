@@ -6,10 +6,10 @@ from flask_smorest import Blueprint
 
 from crm.customers.models import Order
 from crm.customers.queries import orders
+from crm.customers.schemas import answers
 from crm.customers.schemas.customers import Listed, OrderIn, OrderOut, OrdersOut, PageIn
 from crm.customers.services import orders as services
 from crm.customers.services.orders import PutOrder
-from crm.customers.views import shown
 from crm.users.auth import Scope, current_user, token_required
 from crm.web import context
 from crm.web.api import link_next
@@ -29,7 +29,7 @@ def index(asked: Listed) -> ResponseReturnValue:
     response = jsonify(
         {"items": OrderOut(many=True).dump(found.items), "next_cursor": found.next_cursor}
     )
-    link_next(response, shown.page_url(found.next_cursor))
+    link_next(response, answers.page_url(found.next_cursor))
     return response
 
 

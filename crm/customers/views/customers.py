@@ -29,6 +29,7 @@ from crm.customers.models import Customer
 from crm.customers.queries import choices, listing, timeline
 from crm.customers.queries.listing import Filters
 from crm.customers.rules.stages import NAMES
+from crm.customers.schemas import answers
 from crm.customers.services import customers, stages, tags
 from crm.customers.services.customers import EditCustomer
 from crm.customers.views import shown
@@ -58,8 +59,8 @@ def index() -> ResponseReturnValue:
         "customers/_list.html",
         wanted=asked.filters,
         rows=shown.rows(session, found.items, viewer),
-        next_url=shown.page_url(found.next_cursor),
-        previous_url=shown.page_url(found.previous_cursor),
+        next_url=answers.page_url(found.next_cursor),
+        previous_url=answers.page_url(found.previous_cursor),
         tabs=_tabs(asked.filters, viewer),
         chips=shown.chips(asked.filters, _owner_name(asked.filters)),
         sorts=shown.sort_links(asked.filters),
@@ -128,7 +129,7 @@ def show(customer_id: int) -> ResponseReturnValue:
         customer=customer,
         stage=gettext(NAMES[customer.stage]),
         stages=stage_choices(),
-        reached=shown.reached(customer, viewer),
+        reached=answers.reached(customer, viewer),
         next_tone=shown.due_tone(session, customer.next_followup_at, now),
         totals=listing.totals(session, [customer.id]).get(customer.id),
         events=shown.events(happened.items),

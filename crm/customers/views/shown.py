@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import request, url_for
+from flask import url_for
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
@@ -17,9 +17,7 @@ from crm.customers.models import Customer, CustomerStats, Order
 from crm.customers.queries import listing
 from crm.customers.queries.listing import Filters, Tab
 from crm.customers.queries.timeline import Happening, Source
-from crm.customers.rules.masking import mask_email
 from crm.customers.rules.stages import NAMES
-from crm.users import policies
 from crm.users.models import User
 from crm.web import context, filters
 
@@ -43,15 +41,6 @@ class Chip:
     label: str
     value: str
     remove_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """Phone and e-mail as this viewer may see them."""
-
-    phone: str
-    email: str
-    is_full: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +85,6 @@ def due_tone(session: Session, at: datetime | None, now: datetime) -> str:
     if due < today:
         return "u-red"
     return "u-b" if due == today else ""
-
-
-def reached(customer: Customer, viewer: User) -> Reached:
-    """Whole addresses for those who may contact the customer, masked ones for others."""
-    if policies.may(viewer, "customers.see_contacts", customer):
-        return Reached(filters.phone(customer.phone), customer.email or "", is_full=True)
-    email = mask_email(customer.email) if customer.email else ""
-    return Reached(filters.mask_phone(customer.phone), email, is_full=False)
 
 
 def address(wanted: Filters, **changed: Any) -> str:
@@ -151,14 +132,6 @@ def sort_links(wanted: Filters) -> dict[str, tuple[str, str]]:
     return found
 
 
-def page_url(cursor: str | None) -> str:
-    """The list as it is asked for now, at another page; empty where there is none."""
-    if cursor is None:
-        return ""
-    values = {name: request.args.getlist(name) for name in request.args if name != "cursor"}
-    return f"{request.path}?{urlencode(values | {'cursor': cursor}, doseq=True)}"
-
-
 def tab_counts(session: Session, viewer: User) -> dict[Tab, str]:
     counts = listing.tab_counts(session, viewer)
     most = listing.COUNTED
@@ -169,21 +142,6 @@ def events(happenings: Iterable[Happening]) -> list[Event]:
     """The timeline in words."""
     panels = {panel.name: panel for panel in context.panels().at("customers.timeline")}
     return [_event(one, panels) for one in happenings]
-
-
-def kind_of(one: Happening) -> tuple[str, dict[str, Any]]:
-    """What programs are told of an event: its kind and its details."""
-    if one.source is Source.STAGE:
-        before = one.row.before.value if one.row.before else None
-        return "customers.stage_changed", {"before": before, "after": one.row.after.value}
-    if one.source is Source.ORDER:
-        return "customers.ordered", {
-            "number": one.row.number,
-            "status": one.row.status.value,
-            "amount_fen": one.row.amount_fen,
-            "currency": one.row.currency,
-        }
-    return one.row.kind, one.row.details
 
 
 def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
