@@ -15,9 +15,13 @@ from crm.core.panels import Panels
 from crm.customers import segment_fields as customer_fields
 from crm.customers.api import customers as customers_api
 from crm.customers.api import orders as orders_api
+from crm.customers.api import segments as segments_api
 from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import customers as customer_views
 from crm.customers.views import search as search_views
+from crm.customers.views import segments as segment_views
+from crm.reports import api as reports_api
+from crm.reports import views as reports_views
 from crm.settings import Settings
 from crm.users import api as users_api
 from crm.users import auth
@@ -29,6 +33,8 @@ PAGES = [
     users_views.bp,
     customer_views.bp,
     search_views.bp,
+    segment_views.bp,
+    reports_views.bp,
 ]
 
 APIS = [
@@ -36,12 +42,18 @@ APIS = [
     customers_api.blp,
     customers_api.tags_blp,
     orders_api.blp,
+    segments_api.blp,
+    reports_api.blp,
 ]
 
 NAV = [
     NavGroup(
         "",
-        [NavItem(_l("Customers"), "customers.index", "users", key="c")],
+        [
+            NavItem(_l("Customers"), "customers.index", "users", key="c"),
+            NavItem(_l("Segments"), "segments.index", "chart-pie-2", key="s"),
+            NavItem(_l("Reports"), "reports.index", "chart-histogram", key="r"),
+        ],
     ),
 ]
 

@@ -91,8 +91,13 @@ def get_by_public_id(session: Session, public_id: str) -> Segment:
     return _one(session, Segment.public_id == public_id)
 
 
+def every() -> Select[Segment]:
+    """All of them: a segment describes customers and shows none."""
+    return select(Segment)
+
+
 def by_name() -> Select[Segment]:
-    return select(Segment).order_by(Segment.name, Segment.id)
+    return every().order_by(Segment.name, Segment.id)
 
 
 def count(session: Session, rule: object, *, now: datetime, viewer: User | None = None) -> int:

@@ -25,10 +25,10 @@ STAGES = (
     (Stage.PROSPECT.value, N_("Prospect")),
     (Stage.INTERESTED.value, N_("Interested")),
     (Stage.NEW.value, N_("New customer")),
-    (Stage.REGULAR.value, N_("Regular")),
-    (Stage.LOYAL.value, N_("Loyal")),
+    (Stage.REGULAR.value, N_("Regular customer")),
+    (Stage.LOYAL.value, N_("Loyal customer")),
     (Stage.DORMANT.value, N_("Dormant")),
-    (Stage.LOST.value, N_("Lost")),
+    (Stage.LOST.value, N_("Lost customer")),
 )
 KINDS = (
     (CustomerKind.PERSON.value, N_("Person")),

@@ -1,0 +1,187 @@
+"""How segments meet HTML: the form, the words for fields and operators, the rule read aloud."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from babel.lists import format_list
+from flask_babel import get_locale, gettext
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from crm.core import money
+from crm.core.messages import N_
+from crm.customers.forms.segment_draft import Draft
+from crm.customers.rules.segments import Condition, Group, Join, Node, Not
+from crm.customers.schemas.segments import SegmentEditIn, SegmentIn
+from crm.customers.segment_fields import (
+    Kind,
+    Operator,
+    SegmentField,
+    SegmentFields,
+    Shape,
+    shape_of,
+)
+from crm.customers.services.segments import Describe, Revise
+from crm.web import filters
+from crm.web.forms import Form
+
+#: How operators are called in the builder.
+OPERATOR_LABELS = {
+    Operator.ANY_OF: N_("is one of"),
+    Operator.ALL_OF: N_("has all of"),
+    Operator.NONE_OF: N_("is none of"),
+    Operator.CONTAINS: N_("contains"),
+    Operator.NOT_CONTAINS: N_("does not contain"),
+    Operator.STARTS_WITH: N_("starts with"),
+    Operator.AT_LEAST: "≥",
+    Operator.AT_MOST: "≤",
+    Operator.EQUALS: "=",
+    Operator.BETWEEN: N_("from … to"),
+    Operator.WITHIN_DAYS: N_("in the last … days"),
+    Operator.OVER_DAYS_AGO: N_("more than … days ago"),
+    Operator.DAYS_AGO_BETWEEN: N_("… to … days ago"),
+    Operator.IN_NEXT_DAYS: N_("in the next … days"),
+    Operator.BEFORE: N_("before the day"),
+    Operator.SINCE: N_("from the day on"),
+    Operator.IS: N_("is"),
+    Operator.EMPTY: N_("is empty"),
+    Operator.FILLED: N_("is not empty"),
+}
+#: How a condition is read aloud.
+PHRASES = {
+    Operator.ANY_OF: N_("%(field)s is %(value)s"),
+    Operator.ALL_OF: N_("%(field)s has all of %(value)s"),
+    Operator.NONE_OF: N_("%(field)s is not %(value)s"),
+    Operator.CONTAINS: N_("%(field)s contains “%(value)s”"),
+    Operator.NOT_CONTAINS: N_("%(field)s does not contain “%(value)s”"),
+    Operator.STARTS_WITH: N_("%(field)s starts with “%(value)s”"),
+    Operator.AT_LEAST: N_("%(field)s is at least %(value)s"),
+    Operator.AT_MOST: N_("%(field)s is at most %(value)s"),
+    Operator.EQUALS: N_("%(field)s is exactly %(value)s"),
+    Operator.BETWEEN: N_("%(field)s is from %(low)s to %(high)s"),
+    Operator.WITHIN_DAYS: N_("%(field)s was in the last %(value)s days"),
+    Operator.OVER_DAYS_AGO: N_("%(field)s was more than %(value)s days ago"),
+    Operator.DAYS_AGO_BETWEEN: N_("%(field)s was %(low)s to %(high)s days ago"),
+    Operator.IN_NEXT_DAYS: N_("%(field)s is in the next %(value)s days"),
+    Operator.BEFORE: N_("%(field)s is before %(value)s"),
+    Operator.SINCE: N_("%(field)s is on %(value)s or later"),
+    Operator.EMPTY: N_("%(field)s is empty"),
+    Operator.FILLED: N_("%(field)s is not empty"),
+}
+YES, NO = N_("%(field)s: yes"), N_("%(field)s: no")
+BOTH, EITHER = N_("%(first)s, and %(second)s"), N_("%(first)s, or %(second)s")
+INNER, TURNED = N_("(%(inner)s)"), N_("not (%(inner)s)")
+COMMA = N_(", ")
+COUNTED = N_("one of %(count)s values")
+MOST_NAMED = 8  # values a sentence names before it only counts
+
+
+C = TypeVar("C")
+
+
+def said(text: str, **values: Any) -> str:
+    """The text in the viewer's language."""
+    return str(gettext(text, **values))
+
+
+class BuilderForm(Form[C]):
+    """Name, description and rule. The rule arrives as the builder's many small fields."""
+
+    def __init__(
+        self,
+        sent: "MultiDict[str, str] | None",
+        fields: SegmentFields,
+        *,
+        start: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(sent, start=start)
+        self.draft = Draft.empty(fields) if sent is None else Draft.of_form(sent, fields)
+
+    def _as_data(self) -> dict[str, Any]:
+        known = self.schema().fields
+        own = {name: value for name, value in super()._as_data().items() if name in known}
+        return {"description": "", **own, "rule": self.draft.as_rule()}
+
+
+class SegmentForm(BuilderForm[Describe]):
+    schema = SegmentIn
+
+
+class SegmentEditForm(BuilderForm[Revise]):
+    schema = SegmentEditIn
+
+
+class Words:
+    """Names of fields, operators and values in the viewer's language; options asked once a page."""
+
+    def __init__(self, session: Session, fields: SegmentFields) -> None:
+        self._session = session
+        self._fields = fields
+        self._options: dict[str, Sequence[tuple[str, str]]] = {}
+
+    def fields(self) -> list[tuple[str, str]]:
+        return [(field.name, said(field.label)) for field in self._fields]
+
+    def operators(self, field: SegmentField) -> list[tuple[str, str]]:
+        return [(one.value, said(OPERATOR_LABELS[one])) for one in field.operators]
+
+    def options(self, field: SegmentField) -> Sequence[tuple[str, str]]:
+        """What a picker of this field offers."""
+        if field.choices:
+            return [(value, said(label)) for value, label in field.choices]
+        if field.options is None:
+            return ()
+        if field.name not in self._options:
+            self._options[field.name] = field.options(self._session)
+        return self._options[field.name]
+
+    def chosen(self, field: SegmentField, values: Sequence[str]) -> str:
+        """The texts of chosen values, for a closed picker."""
+        texts = dict(self.options(field))
+        return said(COMMA).join(texts.get(value, value) for value in values)
+
+    def sentence(self, node: Node) -> str:
+        """The rule read aloud."""
+        if isinstance(node, Condition):
+            return self.phrase(node)
+        if isinstance(node, Not):
+            return said(TURNED, inner=self.sentence(node.member))
+        first, *rest = [self._inside(member) for member in node.members]
+        joined = first
+        for second in rest:
+            joined = said(BOTH if node.join is Join.ALL else EITHER, first=joined, second=second)
+        return joined
+
+    def phrase(self, condition: Condition) -> str:
+        field = self._fields.get(condition.field)
+        operator = self._fields.operator(condition.field, condition.operator)
+        label = said(field.label)
+        if operator is Operator.IS:
+            return said(YES if condition.value else NO, field=label)
+        value = condition.value
+        shape = shape_of(field.kind, operator)
+        if isinstance(value, tuple) and shape is not Shape.LIST:
+            low, high = (self._text(field, shape, one) for one in value)
+            return said(PHRASES[operator], field=label, low=low, high=high)
+        if isinstance(value, tuple):
+            return said(PHRASES[operator], field=label, value=self._list(field, operator, value))
+        return said(PHRASES[operator], field=label, value=self._text(field, shape, value))
+
+    def _inside(self, node: Node) -> str:
+        text = self.sentence(node)
+        return said(INNER, inner=text) if isinstance(node, Group) else text
+
+    def _list(self, field: SegmentField, operator: Operator, values: Sequence[Any]) -> str:
+        if len(values) > MOST_NAMED:
+            return said(COUNTED, count=len(values))
+        style: Literal["standard", "or"] = "standard" if operator is Operator.ALL_OF else "or"
+        texts = dict(self.options(field))
+        named = [texts.get(str(value), str(value)) for value in values]
+        return str(format_list(named, style=style, locale=get_locale() or "en"))
+
+    def _text(self, field: SegmentField, shape: Shape, value: str | int | None) -> str:
+        if field.kind is Kind.MONEY:
+            return filters.money(money.parse_fen(str(value)))
+        if shape in {Shape.NUMBER, Shape.NUMBERS}:
+            return filters.number(int(value or 0))
+        return str(value)

@@ -1,0 +1,119 @@
+"""What pages and programs may say about segments, and what programs are told."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from marshmallow import Schema, fields
+
+from crm.customers.models import Stage
+from crm.customers.services.segments import Describe, Revise
+from crm.web.schemas import InputSchema, at_most, no_controls, not_blank
+
+LONGEST_DESCRIPTION = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A rule to try without keeping it."""
+
+    rule: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PageOf:
+    cursor: str | None = None
+
+
+class SegmentIn(InputSchema[Describe]):
+    command: ClassVar[type[Describe]] = Describe
+
+    name = fields.String(required=True, validate=not_blank(120))
+    description = fields.String(
+        load_default="", validate=[no_controls, at_most(LONGEST_DESCRIPTION)]
+    )
+    rule = fields.Raw(required=True, metadata={"type": "object"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What a program changes; `version` may come as If-Match instead."""
+
+    version: int | None = None
+    name: str | None = None
+    description: str | None = None
+    rule: Any = None
+
+    def of_version(self, version: int) -> Revise:
+        return Revise(version, self.name, self.rule, self.description)
+
+
+class SegmentEditIn(InputSchema[Revise]):
+    command: ClassVar[type[Revise]] = Revise
+
+    version = fields.Integer(required=True)
+    name = fields.String(validate=not_blank(120))
+    description = fields.String(validate=[no_controls, at_most(LONGEST_DESCRIPTION)])
+    rule = fields.Raw(metadata={"type": "object"})
+
+
+class SegmentPatchIn(InputSchema[Patch]):
+    """Only what is sent is changed."""
+
+    command: ClassVar[type[Patch]] = Patch
+
+    version = fields.Integer()
+    name = fields.String(validate=not_blank(120))
+    description = fields.String(validate=[no_controls, at_most(LONGEST_DESCRIPTION)])
+    rule = fields.Raw(metadata={"type": "object"})
+
+
+class RuleIn(InputSchema[Ask]):
+    command: ClassVar[type[Ask]] = Ask
+
+    rule = fields.Raw(required=True, metadata={"type": "object"})
+
+
+class MembersIn(InputSchema[PageOf]):
+    command: ClassVar[type[PageOf]] = PageOf
+
+    cursor = fields.String(load_default=None, validate=at_most(500))
+
+
+class SegmentOut(Schema):
+    id = fields.String(attribute="public_id")
+    name = fields.String()
+    description = fields.String()
+    rule = fields.Raw()
+    version = fields.Integer()
+    counted_at = fields.AwareDateTime(allow_none=True)
+    created_at = fields.AwareDateTime()
+    updated_at = fields.AwareDateTime()
+
+
+class SegmentsOut(Schema):
+    items = fields.List(fields.Nested(SegmentOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+class StagePartOut(Schema):
+    stage = fields.Enum(Stage, by_value=True)
+    count = fields.Integer()
+
+
+class CountOut(Schema):
+    """Within what the token's owner may see."""
+
+    count = fields.Integer(attribute="total")
+    everybody = fields.Integer()
+    stages = fields.List(fields.Nested(StagePartOut))
+
+
+class MemberOut(Schema):
+    id = fields.String(attribute="public_id")
+    title = fields.String()
+    stage = fields.Enum(Stage, by_value=True)
+
+
+class MembersOut(Schema):
+    items = fields.List(fields.Nested(MemberOut))
+    next_cursor = fields.String(allow_none=True)

@@ -1,0 +1,270 @@
+"""Segments for people: the list, the rule builder with its live count, who is in and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from flask import Blueprint, Response, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy import Engine
+
+from crm.core import db
+from crm.core.errors import Conflict, Invalid
+from crm.core.panels import Panel
+from crm.customers.forms.segments import SegmentEditForm, SegmentForm, Words
+from crm.customers.models import Segment
+from crm.customers.queries import segments as queries
+from crm.customers.segment_fields import SegmentFields
+from crm.customers.segment_fields.own import STAGES
+from crm.customers.segment_fields.registry import registry_of
+from crm.customers.services import segments as services
+from crm.users import policies
+from crm.users.auth import current_user, login_required
+from crm.web import context, errors
+from crm.web.context import now_once, session
+from crm.web.htmx import go_to, page, toast
+from crm.web.idempotency import not_kept
+
+bp = Blueprint("segments", __name__, url_prefix="/segments", template_folder="../templates")
+
+READ, BUILD = "segments.read", "segments.build"
+OWNERS_SHOWN = 6
+STAGE_LABELS = dict(STAGES)
+
+AnyForm: TypeAlias = SegmentForm | SegmentEditForm
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a page shows of a rule: its sentence and count, or what is wrong with it."""
+
+    sentence: str = ""
+    problem: str = ""
+    counted: queries.Counted | None = None
+    members: Sequence[Any] = ()
+    why: Any = None
+
+
+@bp.get("/")
+@login_required
+def index() -> ResponseReturnValue:
+    policies.require(current_user(), READ)
+    segments = session().scalars(queries.by_name()).all()
+    words = _words()
+    return page(
+        "segments/index.html",
+        segments=[(segment, _read_aloud(segment, words)) for segment in segments],
+        sees_all=policies.RECORDS[current_user().role] is policies.ALL,
+        may_build=policies.may(current_user(), BUILD),
+    )
+
+
+@bp.get("/new")
+@login_required
+def new() -> ResponseReturnValue:
+    policies.require(current_user(), BUILD)
+    return _page(SegmentForm(None, _fields()), None)
+
+
+@bp.post("/")
+@login_required
+def create() -> ResponseReturnValue:
+    policies.require(current_user(), BUILD)
+    form = SegmentForm(request.form, _fields())
+    wanted = form.parse()
+    if wanted is None:
+        return _page(form, None, status=422)
+    try:
+        segment = services.create(session(), wanted, by=current_user(), now=now_once())
+    except Invalid as refusal:
+        return _refused(form, None, refusal)
+    return toast(go_to(_address(segment)), _("Saved “%(name)s”.", name=segment.name))
+
+
+@bp.get("/<int:segment_id>")
+@login_required
+def show(segment_id: int) -> ResponseReturnValue:
+    policies.require(current_user(), READ)
+    segment = queries.get(session(), segment_id)
+    return _page(_form_of(segment), segment)
+
+
+@bp.post("/<int:segment_id>")
+@login_required
+def update(segment_id: int) -> ResponseReturnValue:
+    policies.require(current_user(), BUILD)
+    segment = queries.get(session(), segment_id)
+    form = SegmentEditForm(request.form, _fields())
+    wanted = form.parse()
+    if wanted is None:
+        return _page(form, segment, status=422)
+    try:
+        services.update(session(), segment, wanted, by=current_user(), now=now_once())
+    except (Invalid, Conflict) as refusal:
+        return _refused(form, segment, refusal)
+    return toast(go_to(_address(segment)), _("Saved “%(name)s”.", name=segment.name))
+
+
+@bp.post("/<int:segment_id>/deletion")
+@login_required
+def destroy(segment_id: int) -> ResponseReturnValue:
+    policies.require(current_user(), BUILD)
+    segment = queries.get(session(), segment_id)
+    name = segment.name
+    used_by = [user["name"] for user in _used_by(segment)]
+    services.delete(session(), segment, used_by=used_by, by=current_user(), now=now_once())
+    return toast(go_to(url_for("segments.index")), _("Deleted “%(name)s”.", name=name))
+
+
+@bp.post("/draft")
+@login_required
+@not_kept
+def draft() -> ResponseReturnValue:
+    """One press on a button of the builder; nothing is kept."""
+    policies.require(current_user(), BUILD)
+    _only_read()
+    segment = _segment_of_draft()
+    form = _sent_form(segment)
+    form.draft.act(request.form.get("_act", ""))
+    return _page(form, segment)
+
+
+@bp.post("/count")
+@login_required
+@not_kept
+def count() -> ResponseReturnValue:
+    """The count while somebody types; nothing is kept."""
+    policies.require(current_user(), BUILD)
+    _only_read()
+    segment = _segment_of_draft()
+    form = _sent_form(segment)
+    words = _words()
+    shown = _shown(form, segment, _read(form, words), words)
+    return page("segments/show.html", "segments/_answer.html", **shown)
+
+
+def _page(form: AnyForm, segment: Segment | None, status: int = 200) -> Response:
+    words = _words()
+    shown = _shown(form, segment, _read(form, words, with_members=True), words)
+    part = (
+        "segments/_sample.html" if "after" in request.args else "segments/_builder_and_answer.html"
+    )
+    return page("segments/show.html", part, status, **shown)
+
+
+def _refused(form: AnyForm, segment: Segment | None, refusal: Invalid | Conflict) -> Response:
+    text = errors.message(refusal)
+    if not isinstance(refusal, Invalid) or not form.draft.mark(refusal, text):
+        form.errors = {"name" if refusal.code == "segments.name_taken" else "": [text]}
+    if segment is not None and isinstance(refusal, Conflict):
+        theirs = _read_aloud(segment, _words())
+        form.errors[""].append(_("It now reads: %(sentence)s", sentence=theirs))
+    return _page(form, segment, status=errors.STATUS[type(refusal)])
+
+
+def _shown(
+    form: AnyForm, segment: Segment | None, reading: Reading, words: Words
+) -> dict[str, Any]:
+    return {
+        "form": form,
+        "segment": segment,
+        "reading": reading,
+        "words": words,
+        "stage_labels": STAGE_LABELS,
+        "owners_shown": OWNERS_SHOWN,
+        "may_build": policies.may(current_user(), BUILD),
+        "used_by": _used_by(segment) if segment is not None else [],
+        "columns": _columns(reading),
+    }
+
+
+def _read(form: AnyForm, words: Words, *, with_members: bool = False) -> Reading:
+    """Ask the draft's rule; a refusal is shown in place of the answer."""
+    rule, viewer, now = form.draft.as_rule(), current_user(), now_once()
+    try:
+        tree = queries.parse(session(), rule)
+        counted = queries.counted(session(), rule, now=now, viewer=viewer)
+        numbers = queries.alone(session(), rule, now=now, viewer=viewer)
+        for row, number in zip(form.draft.rows(), numbers, strict=True):
+            row.alone = number
+        members, why = _members(rule) if with_members else ((), None)
+    except Invalid as refusal:
+        text = errors.message(refusal)
+        form.draft.mark(refusal, text)
+        return Reading(problem=text)
+    return Reading(words.sentence(tree), "", counted, members, why)
+
+
+def _members(rule: object) -> tuple[Sequence[Any], Any]:
+    after = request.args.get("after", 0, type=int)
+    found = queries.sample(session(), rule, now=now_once(), viewer=current_user(), after=after)
+    why = queries.verdicts(session(), rule, [one.id for one in found], now=now_once())
+    return found, why
+
+
+def _columns(reading: Reading) -> list[tuple[Panel, Mapping[int, Any]]]:
+    ids = [member.id for member in reading.members]
+    if not ids:
+        return []
+    return context.panels().load(
+        "customers.column", session(), ids, viewer=current_user(), now=now_once()
+    )
+
+
+def _used_by(segment: Segment) -> list[dict[str, str]]:
+    """What depends on the segment: {"name", "url"} each, as upper modules tell."""
+    loaded = context.panels().load(
+        "segments.used_by", session(), [segment.id], viewer=current_user(), now=now_once()
+    )
+    return [user for _panel, by_id in loaded for user in by_id.get(segment.id, ())]
+
+
+def _form_of(segment: Segment) -> SegmentEditForm:
+    start = {
+        "name": segment.name,
+        "description": segment.description,
+        "version": segment.version,
+    }
+    form = SegmentEditForm(None, _fields(), start=start)
+    try:
+        form.draft = form.draft.of_tree(queries.parse(session(), segment.rule), _fields())
+    except Invalid as refusal:
+        form.errors = {"": [_("This segment means nobody: %(why)s", why=errors.message(refusal))]}
+    return form
+
+
+def _sent_form(segment: Segment | None) -> AnyForm:
+    kind = SegmentForm if segment is None else SegmentEditForm
+    return kind(request.form, _fields())
+
+
+def _segment_of_draft() -> Segment | None:
+    segment_id = request.form.get("_segment", 0, type=int)
+    return queries.get(session(), segment_id) if segment_id else None
+
+
+def _read_aloud(segment: Segment, words: Words) -> str:
+    try:
+        return words.sentence(queries.parse(session(), segment.rule))
+    except Invalid as refusal:
+        return _("This segment means nobody: %(why)s", why=errors.message(refusal))
+
+
+def _words() -> Words:
+    return Words(session(), _fields())
+
+
+def _fields() -> SegmentFields:
+    return registry_of(session())
+
+
+def _only_read() -> None:
+    """Give back the write lock that a POST holds on SQLite: a count may take its time."""
+    context.abandon()
+    if isinstance(session().get_bind(), Engine):
+        db.read_only(session())
+
+
+def _address(segment: Segment) -> str:
+    return url_for("segments.show", segment_id=segment.id)
