@@ -20,6 +20,9 @@ from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import customers as customer_views
 from crm.customers.views import search as search_views
 from crm.customers.views import segments as segment_views
+from crm.outreach import api as outreach_api
+from crm.outreach import panels as outreach_panels
+from crm.outreach import views as outreach_views
 from crm.reports import api as reports_api
 from crm.reports import views as reports_views
 from crm.settings import Settings
@@ -34,6 +37,7 @@ PAGES = [
     customer_views.bp,
     search_views.bp,
     segment_views.bp,
+    outreach_views.bp,
     reports_views.bp,
 ]
 
@@ -43,6 +47,7 @@ APIS = [
     customers_api.tags_blp,
     orders_api.blp,
     segments_api.blp,
+    outreach_api.blp,
     reports_api.blp,
 ]
 
@@ -122,4 +127,8 @@ def wire_segment_fields() -> SegmentFields:
 
 def wire_panels() -> Panels:
     """What upper modules show on lower modules' pages."""
-    return Panels()
+    panels = Panels()
+    panels.offer("customers.column", outreach_panels.COLUMN)
+    panels.offer("customers.card", outreach_panels.CARD)
+    panels.offer("customers.timeline", *outreach_panels.TIMELINE)
+    return panels

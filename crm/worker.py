@@ -16,9 +16,10 @@ from sqlalchemy.exc import OperationalError
 from crm.app import company_of, make_sessions
 from crm.core import clock, idempotency, jobs, mail, notices, smtp, templating
 from crm.core.db import Sessions
-from crm.core.jobs import Job
+from crm.core.jobs import Advance, Job
 from crm.core.notices import Notice
 from crm.core.transports import Transport, transport_for
+from crm.reports import jobs as report_jobs
 from crm.settings import Settings
 from crm.users.models import User
 
@@ -33,7 +34,10 @@ LONGEST_DELIVERY = smtp.Timeouts().total
 CHANNEL_PAUSE = timedelta(minutes=5)
 GRACE = 3600  # seconds a tick may be late; a job looks at its table, so late is as good as early
 
-JOBS: tuple[Job, ...] = (Job("forget kept requests", timedelta(hours=1), idempotency.forget_old),)
+JOBS: tuple[Job, ...] = (
+    Job("forget kept requests", timedelta(hours=1), idempotency.forget_old),
+    *report_jobs.JOBS,
+)
 
 
 class Worker:
@@ -89,9 +93,8 @@ class Worker:
         """Run one job to its end, a transaction per step; a failed step waits for the next tick."""
         try:
             while self._may_run(job) and not self._stop.is_set():
-                with self._sessions.begin() as session:
-                    if not job.advance(session, clock.now()):
-                        return
+                if not take_step(self._sessions, job.advance):
+                    return
         except OperationalError:
             log.warning("job %r found the database busy; next tick goes on", job.name)
         except Exception:
@@ -175,6 +178,17 @@ class Worker:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.stop()
+
+
+def take_step(sessions: Sessions, advance: Advance) -> bool:
+    """One step in one transaction; what it leaves for outside lies between two. True while more."""
+    with sessions.begin() as session:
+        more = advance(session, clock.now())
+    if isinstance(more, bool):
+        return more
+    note = more()
+    with sessions.begin() as session:
+        return note(session, clock.now())
 
 
 def make_worker(settings: Settings) -> Worker:

@@ -39,7 +39,7 @@ class Canvas:
 
 
 PRINT = Canvas(width=520, type_px=9, row=34)  # 138 mm at 0.75 pt a pixel: no text is scaled
-PAGE = Canvas(width=680, type_px=12, row=42)
+PAGE = Canvas(width=600, type_px=12, row=42)
 PHONE = Canvas(width=330, type_px=12, row=42, is_narrow=True)
 
 

@@ -1,6 +1,7 @@
 """Work by the clock: jobs are names with a step function; leases say whose turn it is."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +10,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crm.core.db import Model, Step, dialect_name
+
+#: What a step leaves to be done outside its transaction (drawing, waiting for a server); it gives
+#: back the step that notes the outcome.
+Outside = Callable[[], Step]
+Advance = Callable[[Session, datetime], bool | Outside]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class Job:
 
     name: str
     every: timedelta
-    advance: Step
+    advance: Advance
     everywhere: bool = False
 
 

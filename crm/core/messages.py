@@ -158,11 +158,10 @@ ERRORS: dict[str, str] = {
     "reports.month_unknown": N_("Choose a month such as 2026-11, not later than this one."),
     "reports.not_done": N_("This report is not made yet."),
     "reports.file_lost": N_("The file of this report is gone. Make it again."),
-    "reports.out_of_scope": N_("This report holds figures that are not yours to see any more."),
-    "reports.pdf_no_fonts": N_("The fonts %(names)s are missing. Run bin/setup."),
+    "reports.pdf_no_fonts": N_("The fonts of the PDF are missing. Run bin/setup."),
     "reports.pdf_no_engine": N_("The PDF library Pango is missing. Run bin/setup."),
     "reports.pdf_too_large": N_("The report is too large for one PDF. Choose a smaller scope."),
-    "reports.pdf_too_slow": N_("Drawing the PDF took longer than %(seconds)s seconds."),
+    "reports.pdf_too_slow": N_("Drawing the PDF took too long and was stopped. Choose a smaller scope."),
     "reports.pdf_no_room": N_("The PDF could not be stored. Check the free disk space."),
     "reports.pdf_failed": N_("The PDF could not be drawn. The log says why."),
     # segments of customers

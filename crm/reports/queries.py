@@ -88,16 +88,6 @@ def get_run(session: Session, public_id: str, *, visible_for: User) -> ReportRun
     return run
 
 
-def being_drawn(now: datetime) -> Select[ReportRun]:
-    """Claimed by the process that runs the job, and not given up yet."""
-    return (
-        select(ReportRun)
-        .where(ReportRun.state == RunState.RUNNING, ReportRun.lease_until >= now)
-        .order_by(ReportRun.id)
-        .limit(1)
-    )
-
-
 def due(now: datetime) -> Select[ReportRun]:
     """Waiting to be drawn, or left behind by a process that died."""
     is_free = ReportRun.lease_until.is_(None) | (ReportRun.lease_until < now)
@@ -112,7 +102,7 @@ def due(now: datetime) -> Select[ReportRun]:
 
 def _stops(within: Scope, window: Window) -> Select[str, str, bool, int, int]:
     """Activity, staff or not, furthest step → how many of the month's targets stopped there."""
-    rank = case({step: step.rank for step in Step}, value=TargetStep.step)
+    rank = case(*((TargetStep.step == step, step.rank) for step in Step))
     earlier = aliased(TargetStep)
     entered_before = (
         select(earlier.id)

@@ -1,6 +1,7 @@
 """Conversion of one month: which days it holds, what was counted, and what may be concluded."""
 
 import enum
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -12,6 +13,9 @@ from crm.core.i18n import share
 from crm.core.stats import Interval
 
 STEPS = ("talk", "invite", "revisit", "deal")
+
+#: From a century ago to the last year whose days can be counted on from.
+_MONTH = re.compile(r"(19\d\d|2\d\d\d)-(0[1-9]|1[0-2])", re.ASCII)
 
 #: Below this many units counts are printed and no rate (G11).
 ENOUGH = 30
@@ -150,6 +154,14 @@ def checked_month(month: date, *, today: date) -> date:
     if first > today:
         raise Invalid("reports.month_unknown")
     return first
+
+
+def parse_month(text: object) -> date:
+    """The first day of a month written as 2026-11. Raises Invalid for anything else."""
+    found = _MONTH.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise Invalid("reports.month_unknown")
+    return date(int(found[1]), int(found[2]), 1)
 
 
 def latest_month(today: date) -> date:

@@ -1,15 +1,20 @@
 """Reports that were asked for: figures are frozen at once, the file is drawn by the worker."""
 
 import hashlib
+import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from crm.core import files
-from crm.core.company import company
+from crm.core.company import Company, company
+from crm.core.db import Step
 from crm.core.errors import Conflict, Unavailable
+from crm.core.jobs import Outside
 from crm.reports import pdf, queries
 from crm.reports.models import ReportKind, ReportRun, RunState
 from crm.reports.rules.conversion import Conversion
@@ -17,6 +22,8 @@ from crm.reports.rules.definitions import CV_ALL
 from crm.reports.services.conversion import Wanted, as_html, conversion_of
 from crm.users import policies
 from crm.users.models import User
+
+log = logging.getLogger(__name__)
 
 FOLDER = "reports"
 LEASE = timedelta(minutes=2)  # longer than the child may live
@@ -49,25 +56,30 @@ def request(session: Session, wanted: Wanted, *, by: User, now: datetime) -> Rep
     return run
 
 
-def advance(session: Session, now: datetime) -> bool:
-    """Take a waiting report, and in the next step draw it. True while more is to do.
+def advance(session: Session, now: datetime) -> bool | Outside:
+    """Claim a waiting report and leave its drawing for outside. False when none waits.
 
-    The edge commits between the two, so that a crash while drawing counts as an attempt.
+    The claim is committed first: seconds of drawing must not hold SQLite's one write lock, and a
+    process that dies over a report has used up one of its attempts.
     """
-    run = session.scalar(queries.being_drawn(now))
-    if run is not None:
-        _draw(session, run, now)
-        return True
     run = session.scalar(queries.due(now))
     if run is None:
         return False
     if run.attempts >= MAX_ATTEMPTS:
-        run.state, run.finished_at = RunState.FAILED, now
+        run.state, run.lease_until, run.finished_at = RunState.FAILED, None, now
         run.error_code = run.error_code or "reports.pdf_failed"
         return True
     run.state, run.lease_until = RunState.RUNNING, now + LEASE
     run.attempts += 1
-    return True
+    claimed = _Claimed(
+        run_id=run.id,
+        attempt=run.attempts,
+        found=Conversion.from_json(run.figures),
+        locale=run.locale,
+        company=company(session),
+        target=_path(session, run),
+    )
+    return partial(_draw, claimed)
 
 
 def file_of(session: Session, run: ReportRun) -> Path:
@@ -80,44 +92,64 @@ def file_of(session: Session, run: ReportRun) -> Path:
     return path
 
 
-def _draw(session: Session, run: ReportRun, now: datetime) -> None:
-    """Draw outside any transaction: seconds of work must not hold SQLite's one write lock."""
-    run_id, attempts = run.id, run.attempts
-    target = _path(session, run)
-    html = as_html(Conversion.from_json(run.figures), company=company(session), locale=run.locale)
-    session.rollback()  # nothing was written; the next statement begins anew
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """All that drawing needs, so that it needs no session."""
+
+    run_id: int
+    attempt: int
+    found: Conversion
+    locale: str
+    company: Company
+    target: Path
+
+
+def _draw(claimed: _Claimed) -> Step:
+    html = as_html(claimed.found, company=claimed.company, locale=claimed.locale)
     try:
-        pdf.write(html, target)
+        pdf.write(html, claimed.target)
     except Unavailable as refusal:
-        if refusal.code in PASSING and attempts < MAX_ATTEMPTS:
-            later = now + LEASE * attempts
-            _finish(session, run_id, state=RunState.WAITING, lease_until=later)
-        else:
-            _finish(
-                session,
-                run_id,
-                state=RunState.FAILED,
-                lease_until=None,
-                error_code=refusal.code,
-                finished_at=now,
-            )
-        return
-    _finish(
+        log.warning("report %s: %s %s", claimed.run_id, refusal.code, refusal.details)
+        return partial(_note_refusal, claimed, refusal.code)
+    return partial(_note_file, claimed, _digest(claimed.target))
+
+
+def _note_file(claimed: _Claimed, sha256: str, session: Session, now: datetime) -> bool:
+    _note(
         session,
-        run_id,
+        claimed,
         state=RunState.DONE,
         lease_until=None,
         error_code=None,
         finished_at=now,
-        file_name=target.name,
-        file_sha256=_digest(target),
+        file_name=claimed.target.name,
+        file_sha256=sha256,
     )
+    return True
 
 
-def _finish(session: Session, run_id: int, **values: object) -> None:
-    """Only a report that is still being drawn: another process may have finished it meanwhile."""
-    still_drawn = (ReportRun.id == run_id) & (ReportRun.state == RunState.RUNNING)
-    session.execute(update(ReportRun).where(still_drawn).values(**values))
+def _note_refusal(claimed: _Claimed, code: str, session: Session, now: datetime) -> bool:
+    if code in PASSING and claimed.attempt < MAX_ATTEMPTS:
+        later = now + LEASE * claimed.attempt
+        _note(session, claimed, state=RunState.WAITING, lease_until=later, error_code=code)
+    else:
+        over = {"lease_until": None, "finished_at": now, "error_code": code}
+        _note(session, claimed, state=RunState.FAILED, **over)
+    return True
+
+
+def _note(session: Session, claimed: _Claimed, **values: object) -> None:
+    """Only while the attempt is still ours: after its lease another worker may have taken over."""
+    session.execute(
+        update(ReportRun)
+        .where(
+            ReportRun.id == claimed.run_id,
+            ReportRun.state == RunState.RUNNING,
+            ReportRun.attempts == claimed.attempt,
+        )
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _same(session: Session, found: Conversion, *, by: User) -> ReportRun | None:
