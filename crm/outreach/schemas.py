@@ -1,0 +1,62 @@
+"""What people and programs may say about contacts, and what the guard answers."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from marshmallow import Schema, fields
+
+from crm.customers.models import Channel
+from crm.outreach.services import Mark
+from crm.web.schemas import InputSchema, at_most, no_controls, not_blank
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom somebody wants to contact: by public id, on which channel if that is known."""
+
+    customer: str
+    channel: Channel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """Which customer's mark is cleared, and why."""
+
+    customer_id: int
+    reason: str = ""
+
+
+class AskedIn(InputSchema[Asked]):
+    command: ClassVar[type[Asked]] = Asked
+
+    customer = fields.String(required=True, validate=at_most(32))
+    channel = fields.Enum(Channel, by_value=True, load_default=None)
+
+
+class MarkIn(InputSchema[Mark]):
+    command: ClassVar[type[Mark]] = Mark
+
+    customer_id = fields.Integer(required=True)
+    channel = fields.Enum(Channel, by_value=True, load_default=None, allow_none=True)
+    evidence = fields.String(load_default="", validate=[no_controls, at_most(500)])
+
+
+class ClearedIn(InputSchema[Cleared]):
+    command: ClassVar[type[Cleared]] = Cleared
+
+    customer_id = fields.Integer(required=True)
+    reason = fields.String(required=True, validate=not_blank(500))
+
+
+class EarlierOut(Schema):
+    at = fields.AwareDateTime()
+    channel = fields.Enum(Channel, by_value=True)
+    by = fields.String(attribute="by_name", allow_none=True)
+
+
+class AnswerOut(Schema):
+    verdict = fields.Function(lambda answer: answer.verdict.value)
+    reason = fields.Function(lambda answer: answer.reason.name if answer.reason else None)
+    next_at = fields.AwareDateTime(allow_none=True)
+    earlier = fields.Nested(EarlierOut, allow_none=True)
+    holder = fields.String(allow_none=True)

@@ -1,0 +1,91 @@
+"""Pages of the guard: why a customer is held, do-not-contact, the rules in words."""
+
+from typing import Any, TypeVar
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from crm.core.company import company
+from crm.core.errors import Invalid
+from crm.customers import queries as customer_queries
+from crm.outreach import forms, queries, services
+from crm.outreach.forms import ClearingForm, MarkForm
+from crm.users.auth import current_user, login_required
+from crm.web import context
+from crm.web.forms import Form
+from crm.web.htmx import go_to, page, toast
+
+C = TypeVar("C")
+LATEST = 8
+
+bp = Blueprint("outreach", __name__, url_prefix="/outreach", template_folder="templates")
+
+
+@bp.get("/policy")
+@login_required
+def policy() -> ResponseReturnValue:
+    session = context.session()
+    current = queries.find_policy(session)
+    return page(
+        "outreach/policy.html",
+        rules=forms.rules_in_words(queries.terms(session), company(session)),
+        since=current.created_at if current else None,
+    )
+
+
+@bp.get("/answers/<int:customer_id>")
+@login_required
+def answer(customer_id: int) -> ResponseReturnValue:
+    """Why this customer may or may not be contacted now, and the contacts behind it."""
+    session, viewer, now = context.session(), current_user(), context.now_once()
+    customer = customer_queries.get(session, customer_id, visible_to=viewer)
+    given = services.ask(session, customer, at=now, by=viewer, now=now)
+    contacts = session.scalars(queries.contacts_of(customer.subject_id, limit=LATEST)).all()
+    return page(
+        "outreach/answer.html",
+        "outreach/_answer.html",
+        customer=customer,
+        chip=forms.chip(given),
+        contacts=contacts,
+        names=queries.names(session, [contact.by_id for contact in contacts]),
+        channels=forms.CHANNELS,
+        rules=forms.rules_in_words(queries.terms(session), company(session)),
+    )
+
+
+@bp.post("/suppressions")
+@login_required
+def suppress() -> ResponseReturnValue:
+    session, viewer = context.session(), current_user()
+    mark = _parsed(MarkForm(request.form))
+    customer = customer_queries.get(session, mark.customer_id, visible_to=viewer)
+    services.suppress(session, mark, customer=customer, by=viewer, now=context.now_once())
+    back = go_to(url_for("customers.show", customer_id=customer.id))
+    return toast(back, _("%(name)s is not contacted any more.", name=customer.title))
+
+
+@bp.post("/suppressions/<int:suppression_id>/clearing")
+@login_required
+def clear(suppression_id: int) -> ResponseReturnValue:
+    session, viewer = context.session(), current_user()
+    wanted = _parsed(ClearingForm(request.form))
+    customer = customer_queries.get(session, wanted.customer_id, visible_to=viewer)
+    services.clear(
+        session,
+        suppression_id,
+        customer=customer,
+        reason=wanted.reason,
+        by=viewer,
+        now=context.now_once(),
+    )
+    back = go_to(url_for("customers.show", customer_id=customer.id))
+    return toast(back, _("%(name)s may be contacted again.", name=customer.title))
+
+
+def _parsed(form: Form[C]) -> C:
+    wanted = form.parse()
+    if wanted is None:
+        fields: dict[str, Any] = form.errors
+        raise Invalid("core.invalid", fields=fields)
+    return wanted
