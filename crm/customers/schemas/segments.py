@@ -95,17 +95,14 @@ class SegmentsOut(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
-class StagePartOut(Schema):
-    stage = fields.Enum(Stage, by_value=True)
-    count = fields.Integer()
-
-
 class CountOut(Schema):
     """Within what the token's owner may see."""
 
     count = fields.Integer(attribute="total")
     everybody = fields.Integer()
-    stages = fields.List(fields.Nested(StagePartOut))
+    stages = fields.Function(
+        lambda counted: [{"stage": one.value, "count": n} for one, n in counted.by_stage]
+    )
 
 
 class MemberOut(Schema):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy import update as change
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from crm.core import audit
 from crm.core.errors import Conflict, Invalid
@@ -19,6 +20,7 @@ from crm.users.models import User
 
 __all__ = ["Describe", "Revise", "create", "create_defaults", "delete", "members", "update"]
 
+UNSEEN = {"synchronize_session": False}
 STALE_AFTER = timedelta(minutes=15)
 
 #: Name, description and rule of the segments that every company begins with.
@@ -118,12 +120,12 @@ def count_again(session: Session, segment: Segment, *, now: datetime) -> None:
     except Invalid as refusal:
         number = None if refusal.code == queries.too_slow().code else 0
     # Past the version: a fresh count is no change of the segment, its editors need not know.
+    fresh = {"customer_count": number, "counted_at": now}
     session.execute(
-        change(Segment)
-        .where(Segment.id == segment.id)
-        .values(customer_count=number, counted_at=now)
-        .execution_options(synchronize_session="evaluate")
+        change(Segment).where(Segment.id == segment.id).values(fresh), execution_options=UNSEEN
     )
+    for name, value in fresh.items():
+        set_committed_value(segment, name, value)
 
 
 def count_stale(session: Session, now: datetime) -> bool:
