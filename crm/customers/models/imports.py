@@ -43,6 +43,8 @@ class Import(Model):
     content_hash: Mapped[str] = mapped_column(String(64), index=True)
     encoding: Mapped[str] = mapped_column(String(20), default="")
     delimiter: Mapped[str] = mapped_column(String(1), default=",")
+    columns: Mapped[list[Any]] = mapped_column(default=list)
+    size: Mapped[int] = mapped_column(default=0)
     mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
     position: Mapped[int] = mapped_column(default=0)  # rows done; the next step starts behind it
     phase: Mapped[ImportPhase] = mapped_column(enum_type(ImportPhase), default=ImportPhase.ROWS)

@@ -77,13 +77,20 @@ class Mapping:
 
 def from_json(data: object, *, kind: str) -> Mapping:
     """The mapping in a file's content. Refuses what it does not know rather than ignoring it."""
+    mapping = read(data, kind=kind)
+    check(mapping)
+    return mapping
+
+
+def read(data: object, *, kind: str) -> Mapping:
+    """The same without asking whether a row could be read with it."""
     if not isinstance(data, dict):
         raise _wrong("it is not a JSON object")
     if unknown := sorted(set(data) - _OPTIONS):
         raise _wrong(f"unknown entry {unknown[0]}")
     if data.get("kind", kind) != kind:
         raise _wrong(f"it is for {data['kind']}")
-    mapping = Mapping(
+    return Mapping(
         kind=kind,
         columns=_texts(data, "columns"),
         source=_text(data, "source"),
@@ -96,8 +103,6 @@ def from_json(data: object, *, kind: str) -> Mapping:
         header_row=_header_row(data),
         encoding=_text(data, "encoding") or None,
     )
-    check(mapping)
-    return mapping
 
 
 def check(mapping: Mapping) -> None:

@@ -132,7 +132,7 @@ def pinyin(name: str) -> Spelling:
                 rest = clean[len(surname) :]
                 break
     for chunk in _CHUNKS.findall(rest):
-        syllables = _syllables(chunk) if _HANZI.match(chunk) else (chunk.lower(),)
+        syllables = _syllables(chunk) if _HANZI.match(chunk) else [chunk.lower()]
         whole.extend(syllables)
         first.extend(syllable[0] for syllable in syllables)
     return Spelling("".join(whole), "".join(first))
@@ -187,33 +187,39 @@ def _domain(text: str) -> str | None:
     return None if labels[-1].isdigit() else host
 
 
-def _syllables(hanzi: str) -> tuple[str, ...]:
+def _syllables(hanzi: str) -> list[str]:
     """Readings one by one, with the phrases that read otherwise than their characters (重庆)."""
     found: list[str] = []
-    phrases = _phrases()
     at = 0
     while at < len(hanzi):
-        for phrase in phrases.get(hanzi[at], ()):
+        for phrase, sounds in _phrases(hanzi[at]):
             if hanzi.startswith(phrase, at):
-                found.extend(_phrase(phrase))
+                found.extend(sounds)
                 at += len(phrase)
                 break
         else:
             found.append(_reading(hanzi[at]))
             at += 1
-    return tuple(found)
+    return found
 
 
-@lru_cache(maxsize=1)
-def _phrases() -> dict[str, list[str]]:
-    """Phrases read otherwise than character by character, by first character, longest first."""
+@cache
+def _phrases(first: str) -> list[tuple[str, list[str]]]:
+    """Phrases that begin so and read otherwise than character by character, longest first."""
+    found = []
+    for phrase in _phrases_by_first().get(first, ()):
+        sounds = [_without_tone(sound[0]) for sound in PHRASES_DICT[phrase]]
+        plain = [_reading(character) for character in phrase]
+        if len(sounds) == len(phrase) and sounds != plain:
+            found.append((phrase, sounds))
+    return sorted(found, key=lambda known: -len(known[0]))
+
+
+@cache
+def _phrases_by_first() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for phrase, sounds in PHRASES_DICT.items():
-        plain = [_without_tone(sound[0]) for sound in sounds]
-        if len(plain) == len(phrase) and plain != [_reading(character) for character in phrase]:
-            found.setdefault(phrase[0], []).append(phrase)
-    for phrases in found.values():
-        phrases.sort(key=len, reverse=True)
+    for phrase in PHRASES_DICT:
+        found.setdefault(phrase[0], []).append(phrase)
     return found
 
 
@@ -221,11 +227,6 @@ def _phrases() -> dict[str, list[str]]:
 def _reading(character: str) -> str:
     found = lazy_pinyin(character, errors="ignore")
     return found[0] if found else character
-
-
-@cache
-def _phrase(phrase: str) -> tuple[str, ...]:
-    return tuple(_without_tone(sound[0]) for sound in PHRASES_DICT[phrase])
 
 
 def _without_tone(sound: str) -> str:

@@ -1,0 +1,286 @@
+"""Reading a file in, step by step: each step is one transaction, and a killed run goes on.
+
+The file lies under `imports/<public id>.csv` in plain UTF-8 while the row in `imports` holds how
+far it has been read. Rows come first, then (for orders line by line) the orders' sums, then the
+totals of the customers met.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Select, insert, select
+from sqlalchemy.orm import Session
+
+from crm.core import bulk, files, spreadsheet
+from crm.core.company import company
+from crm.core.db import dialect_name
+from crm.core.errors import Conflict, Invalid, NotFound
+from crm.core.spreadsheet import Limits
+from crm.customers.models import (
+    ContactSubject,
+    Customer,
+    Import,
+    ImportedCustomer,
+    ImportedOrder,
+    ImportKind,
+    ImportPhase,
+    ImportRejection,
+    ImportState,
+)
+from crm.customers.rules import mappings
+from crm.customers.rules.mappings import Mapping
+from crm.customers.rules.rows import CustomerRows, OrderRows, Refusal
+from crm.customers.services import importing_customers, importing_orders, stages, stats
+from crm.customers.services.importing_customers import Taken
+from crm.users import policies
+from crm.users.models import User
+
+ROWS_A_STEP = 4_000
+RECORDS_A_STEP = 4_000
+LONGEST_FILE_NAME = 255
+
+FOLDER = "imports"
+
+
+@dataclass(frozen=True, slots=True)
+class NewImport:
+    """A file to be read in; without a mapping the header is asked."""
+
+    kind: ImportKind
+    path: Path
+    file_name: str
+    mapping: Mapping | None = None
+    encoding: str | None = None
+    source: str = ""
+    limits: Limits | None = None
+
+
+def upload(session: Session, wanted: NewImport, *, by: User, now: datetime) -> Import:
+    """Check the file and keep it; nothing is read in before `begin`. Refuses a bad file by name."""
+    policies.require(by, "customers.import")
+    mapping = wanted.mapping
+    item = Import(
+        kind=wanted.kind,
+        state=ImportState.PREPARED,
+        file_name=wanted.file_name[:LONGEST_FILE_NAME],
+        content_hash="",
+        by_id=by.id,
+        created_at=now,
+    )
+    session.add(item)
+    session.flush()
+    kept = file_of(session, item)
+    try:
+        layout = spreadsheet.prepare(
+            wanted.path,
+            kept,
+            encoding=wanted.encoding or (mapping.encoding if mapping else None),
+            header_row=mapping.header_row if mapping else 1,
+            limits=wanted.limits,
+        )
+    except Invalid:
+        kept.unlink(missing_ok=True)
+        raise
+    if mapping is None:
+        mapping = mappings.guess(wanted.kind.value, layout.columns, source=wanted.source)
+    item.content_hash = layout.content_hash
+    item.encoding = layout.encoding
+    item.delimiter = layout.delimiter
+    item.columns = list(layout.columns)
+    item.size = layout.size
+    item.row_count = layout.row_count
+    item.cursor = layout.start
+    item.mapping = mapping.as_json()
+    return item
+
+
+def begin(session: Session, item: Import, mapping: Mapping, *, by: User, now: datetime) -> None:
+    """Let the worker read it in with this mapping. Refuses one that the file cannot satisfy."""
+    del now
+    policies.require(by, "customers.import")
+    if item.state is not ImportState.PREPARED:
+        raise Conflict("import.already_running")
+    mappings.check(mapping)
+    mappings.match(mapping, item.columns)
+    item.mapping = mapping.as_json()
+    item.state = ImportState.RUNNING
+
+
+def start(session: Session, wanted: NewImport, *, by: User, now: datetime) -> Import:
+    """Upload and begin in one go, as the command line does."""
+    item = upload(session, wanted, by=by, now=now)
+    begin(session, item, mapping_of(item), by=by, now=now)
+    session.flush()
+    return item
+
+
+def cancel(session: Session, item: Import, *, by: User, now: datetime) -> None:
+    """Stop before the next step. What has been read stays."""
+    policies.require(by, "customers.import")
+    if item.state not in (ImportState.PREPARED, ImportState.RUNNING):
+        raise Conflict("import.already_over")
+    item.state = ImportState.CANCELLED
+    item.finished_at = now
+
+
+def advance(session: Session, now: datetime) -> bool:
+    """One step of the oldest running import. True while there is more to do for any."""
+    item = session.scalar(_running().limit(1).with_for_update(skip_locked=True))
+    if item is None:
+        return False
+    advance_one(session, item, now)
+    return session.scalar(_running().limit(1)) is not None
+
+
+def advance_one(session: Session, item: Import, now: datetime) -> bool:
+    """One step of this import. True while it is running."""
+    if item.state is not ImportState.RUNNING:
+        return False
+    by = session.get_one(User, item.by_id)
+    if item.phase is ImportPhase.ROWS:
+        _read_rows(session, item, by=by, now=now)
+    elif item.phase is ImportPhase.TOTALS:
+        _sum_orders(session, item, now=now)
+    else:
+        _recompute(session, item, now=now)
+    session.flush()
+    return item.state is ImportState.RUNNING
+
+
+def mapping_of(item: Import) -> Mapping:
+    """The mapping as it stands, even one that `begin` would refuse."""
+    return mappings.read(item.mapping, kind=item.kind.value)
+
+
+def file_of(session: Session, item: Import) -> Path:
+    return files.folder(session, FOLDER) / f"{item.public_id}.csv"
+
+
+def preview(session: Session, item: Import, *, count: int) -> list[list[str]]:
+    """The first rows of a file that waits for its mapping."""
+    path = file_of(session, item)
+    if not path.exists():
+        raise NotFound("import.file_lost")
+    chunk = spreadsheet.read_chunk(path, item.delimiter, start=item.cursor, limit=count)
+    return [cells for cells in chunk.rows if cells]
+
+
+def with_columns(mapping: Mapping, columns: dict[str, str], *, existing: str) -> Mapping:
+    """The mapping with another choice of columns, as made on the page."""
+    return replace(mapping, columns=columns, existing=existing)
+
+
+def _running() -> Select[Import]:
+    return select(Import).where(Import.state == ImportState.RUNNING).order_by(Import.id)
+
+
+def _read_rows(session: Session, item: Import, *, by: User, now: datetime) -> None:
+    path = file_of(session, item)
+    if not path.exists():
+        _fail(item, "import.file_lost", now=now)
+        return
+    mapping = mapping_of(item)
+    chunk = spreadsheet.read_chunk(path, item.delimiter, start=item.cursor, limit=ROWS_A_STEP)
+    first = mapping.header_row + item.position + 1
+    numbered = [(number, cells) for number, cells in enumerate(chunk.rows, first) if cells]
+    try:
+        reader = _reader(session, item, mapping)
+    except Invalid as wrong:
+        _fail(item, wrong.code, now=now)
+        return
+    if isinstance(reader, CustomerRows):
+        taken = importing_customers.take(session, item, numbered, reader, by=by, now=now)
+    else:
+        taken = importing_orders.take(session, item, numbered, reader, by=by, now=now)
+    _keep_refused(session, item, taken.refused)
+    _count(item, taken)
+    item.cursor = chunk.end
+    item.position += len(chunk.rows)
+    if len(chunk.rows) < ROWS_A_STEP:
+        item.phase = ImportPhase.TOTALS if mapping.has_lines else ImportPhase.STATISTICS
+        item.cursor = 0
+
+
+def _reader(session: Session, item: Import, mapping: Mapping) -> CustomerRows | OrderRows:
+    places = mappings.match(mapping, item.columns)
+    width = len(item.columns)
+    if item.kind is ImportKind.CUSTOMERS:
+        return CustomerRows(mapping, places, width)
+    return OrderRows(mapping, places, width, zone=company(session).zone)
+
+
+def _sum_orders(session: Session, item: Import, *, now: datetime) -> None:
+    """Now that every order is read to its end: drop lines the file no longer has, sum again."""
+    page = (
+        select(ImportedOrder.order_id)
+        .where(ImportedOrder.import_id == item.id, ImportedOrder.order_id > item.cursor)
+        .order_by(ImportedOrder.order_id)
+        .limit(RECORDS_A_STEP)
+    )
+    order_ids = session.scalars(page).all()
+    shorter = importing_orders.drop_surplus_lines(session, item.id, order_ids)
+    if shorter and mapping_of(item).sums_lines:
+        importing_orders.sum_lines(session, sorted(shorter), now=now)
+    _turn_page(item, order_ids, ImportPhase.STATISTICS)
+
+
+def _recompute(session: Session, item: Import, *, now: datetime) -> None:
+    met = select(ImportedCustomer.customer_id).where(
+        ImportedCustomer.import_id == item.id, ImportedCustomer.customer_id > item.cursor
+    )
+    page = met.order_by(ImportedCustomer.customer_id).limit(RECORDS_A_STEP)
+    found = session.scalars(page).all()
+    if found:
+        _recompute_some(session, met.where(ImportedCustomer.customer_id <= found[-1]), now=now)
+    _turn_page(item, found, None)
+    if len(found) < RECORDS_A_STEP:
+        item.state = ImportState.DONE
+        item.finished_at = now
+
+
+def _recompute_some(session: Session, customer_ids: Select[int], *, now: datetime) -> None:
+    # An order that comes in through the API meanwhile waits, and counts after us.
+    subjects = select(Customer.subject_id).where(Customer.id.in_(customer_ids))
+    turns = select(ContactSubject.id).where(ContactSubject.id.in_(subjects))
+    if dialect_name(session) == "postgresql":
+        session.execute(turns.order_by(ContactSubject.id).with_for_update()).all()
+    stats.recompute(session, customer_ids, now=now)
+    stages.move_by_orders(session, customer_ids, now=now)
+
+
+def _turn_page(item: Import, ids: Sequence[int], following: ImportPhase | None) -> None:
+    if len(ids) == RECORDS_A_STEP:
+        item.cursor = ids[-1]
+    elif following is not None:
+        item.phase, item.cursor = following, 0
+
+
+def _keep_refused(session: Session, item: Import, refused: Sequence[Refusal]) -> None:
+    rows = [
+        {
+            "import_id": item.id,
+            "line": number,
+            "code": reason.code,
+            "field": reason.field,
+            "value": reason.value,
+            "cells": cells,
+        }
+        for number, reason, cells in refused
+    ]
+    if rows:
+        session.execute(insert(bulk.table(ImportRejection)), rows)
+
+
+def _count(item: Import, taken: Taken) -> None:
+    item.created_count += taken.created
+    item.updated_count += taken.updated
+    item.unchanged_count += taken.unchanged
+    item.rejected_count += len(taken.refused)
+
+
+def _fail(item: Import, code: str, *, now: datetime) -> None:
+    item.state = ImportState.FAILED
+    item.error_code = code
+    item.finished_at = now

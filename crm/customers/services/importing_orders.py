@@ -1,0 +1,331 @@
+"""A chunk of an orders file: whole orders, orders line by line, or lines of known orders.
+
+An order is known by its source and number, a line by its place among the order's lines in the
+file, so that the same file gives the same rows however often, and two equal lines stay two.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from crm.core import bulk
+from crm.core.company import company
+from crm.customers.models import Import, ImportedOrder, Order, OrderLine, OrderStatus
+from crm.customers.rules.mappings import Mapping
+from crm.customers.rules.rows import CustomerRow, Line, OrderRow, OrderRows, Refused, read_all
+from crm.customers.services import importing_people
+from crm.customers.services.importing_customers import Taken
+from crm.customers.services.importing_people import People, Person
+from crm.users.models import User
+
+_HEADER = ("status", "currency", "refunded_fen", "channel", "ordered_at", "paid_at", "customer_id")
+_LINE = ("product_code", "product_name", "quantity", "unit_price", "amount_milli")
+_MILLI_PER_FEN = 10
+
+
+@dataclass(slots=True, eq=False)
+class _Order:
+    """An order while a chunk is worked on; `header` is what it will be, `was` what is stored."""
+
+    number: str
+    row: int
+    id: int = 0
+    header: dict[str, Any] = field(default_factory=dict)
+    was: dict[str, Any] = field(default_factory=dict)
+    amount_fen: int = 0
+    stored_fen: int = 0
+    lines: list[Line] = field(default_factory=list)
+    lines_before: int = 0
+    is_met: bool = False
+    first_row: int = 0
+    is_changed: bool = False
+    buyer: Person | None = None
+
+
+def take(
+    session: Session,
+    item: Import,
+    numbered: Iterable[tuple[int, list[str]]],
+    reader: OrderRows,
+    *,
+    by: User,
+    now: datetime,
+) -> Taken:
+    """Write a chunk's orders and lines. A row that cannot be taken is handed back."""
+    rows, refused = read_all(reader, numbered)
+    taken = Taken(refused=refused)
+    mapping = reader.mapping
+    orders = _known(session, mapping.source, {row.number for row, _ in rows}, item.id)
+    people = importing_people.load(
+        session, [row.customer for row, _ in rows if row.customer], import_id=item.id, by=by
+    )
+    for row, cells in rows:
+        try:
+            _take_one(row, orders, people, mapping)
+        except Refused as reason:
+            taken.refused.append((row.row, reason, cells))
+
+    importing_people.save_made(session, people, by=by, now=now)
+    met = [order for order in orders.values() if order.row]
+    _name_buyers(session, met, item.id)
+    fresh = [order for order in met if not order.id]
+    _insert_orders(session, fresh, mapping, now=now)
+    known = [order for order in met if order.was]
+    if mapping.has_orders:
+        _update_orders(session, known, now=now)
+    _save_lines(session, met)
+    if mapping.sums_lines:
+        changed = sum_lines(session, [order.id for order in known], now=now)
+        for order in known:
+            order.is_changed = order.is_changed or order.id in changed
+    _remember(session, met, item.id)
+    first = [order for order in known if not order.is_met]
+    taken.created = len(fresh)
+    taken.updated = sum(order.is_changed for order in first)
+    taken.unchanged = len(first) - taken.updated
+    return taken
+
+
+def drop_surplus_lines(session: Session, import_id: int, order_ids: Sequence[int]) -> set[int]:
+    """Remove lines that the file no longer has, of orders read to their end. The orders' ids."""
+    surplus = (
+        select(OrderLine.id, OrderLine.order_id)
+        .join(ImportedOrder, ImportedOrder.order_id == OrderLine.order_id)
+        .where(
+            ImportedOrder.import_id == import_id,
+            bulk.among(session, ImportedOrder.order_id, order_ids),
+            OrderLine.line_no > ImportedOrder.line_count,
+        )
+    )
+    found = session.execute(surplus).all()
+    if found:
+        lines = delete(OrderLine).where(OrderLine.id.in_([line_id for line_id, _ in found]))
+        session.execute(lines, execution_options={"synchronize_session": False})
+    return {order_id for _, order_id in found}
+
+
+def sum_lines(session: Session, order_ids: Sequence[int], *, now: datetime) -> set[int]:
+    """Make these orders' amounts the sums of their lines, rounded once. Those that changed."""
+    if not order_ids:
+        return set()
+    sums = (
+        select(Order.id, Order.amount_fen, func.sum(OrderLine.amount_milli))
+        .outerjoin(OrderLine, OrderLine.order_id == Order.id)
+        .where(bulk.among(session, Order.id, order_ids))
+        .group_by(Order.id, Order.amount_fen)
+    )
+    changed = [
+        {"key": order_id, "new_amount": fen, "at": now}
+        for order_id, stored, milli in session.execute(sums)
+        if (fen := _fen(int(milli or 0))) != stored
+    ]
+    if changed:
+        orders = bulk.table(Order)
+        statement = (
+            update(orders)
+            .where(orders.c.id == bindparam("key"))
+            .values(amount_fen=bindparam("new_amount"), updated_at=bindparam("at"))
+        )
+        session.connection().execute(statement, changed)
+    return {int(row["key"]) for row in changed}  # type: ignore[call-overload]  # it is an id
+
+
+def _known(session: Session, source: str, numbers: set[str], import_id: int) -> dict[str, _Order]:
+    """Stored orders with these numbers, and how far this import has read each of them."""
+    columns = (Order.number, Order.id, Order.amount_fen, *(getattr(Order, n) for n in _HEADER))
+    stored = select(*columns).where(
+        Order.source == source, bulk.among(session, Order.number, numbers)
+    )
+    orders = {}
+    for number, order_id, amount_fen, *values in session.execute(stored):
+        was = dict(zip(_HEADER, values, strict=True))
+        orders[number] = _Order(
+            number, 0, order_id, dict(was), was, amount_fen=amount_fen, stored_fen=amount_fen
+        )
+    by_id = {order.id: order for order in orders.values()}
+    read = select(ImportedOrder.order_id, ImportedOrder.line, ImportedOrder.line_count).where(
+        ImportedOrder.import_id == import_id, bulk.among(session, ImportedOrder.order_id, by_id)
+    )
+    if by_id:
+        for order_id, line, line_count in session.execute(read):
+            order = by_id[order_id]
+            order.is_met, order.first_row, order.lines_before = True, line, line_count
+    return orders
+
+
+def _take_one(row: OrderRow, orders: dict[str, _Order], people: People, mapping: Mapping) -> None:
+    order = orders.get(row.number)
+    if order is None and not mapping.has_orders:
+        raise Refused("import.order_unknown", field="number", value=row.number)
+    if order is not None and not mapping.has_lines and (order.row or order.is_met):
+        raise Refused("import.repeated", value=str(order.row or order.first_row))
+    buyer = _buyer(row.customer, people)
+    _must_agree(order, buyer)
+    if order is None:
+        order = orders[row.number] = _Order(row.number, row.row)
+    if buyer is not None:
+        buyer.met_in_row = buyer.met_in_row or row.row
+        order.buyer = buyer
+    if mapping.has_orders:
+        _describe(order, row, mapping)
+    order.row = order.row or row.row
+    if row.line is not None:
+        order.lines.append(row.line)
+
+
+def _buyer(row: CustomerRow | None, people: People) -> Person | None:
+    if row is None:
+        return None
+    person = people.find(row) or people.make(row)
+    if not person.is_visible:
+        raise Refused("import.not_yours")
+    return person
+
+
+def _must_agree(order: _Order | None, buyer: Person | None) -> None:
+    """An order without a customer may get one; it never changes from one to another."""
+    if order is None or buyer is None:
+        return
+    stored = order.was.get("customer_id")
+    if (order.buyer is not None and order.buyer is not buyer) or (stored and stored != buyer.id):
+        raise Refused("import.order_of_another", field="number", value=order.number)
+
+
+def _describe(order: _Order, row: OrderRow, mapping: Mapping) -> None:
+    """What the row says about the order as a whole; of several times the earliest counts."""
+    header = order.header
+    for name in ("status", "paid_at", "channel", "currency", "refunded_fen"):
+        value = getattr(row, name)
+        if value is not None and value != "":
+            header[name] = value
+    known = header.get("ordered_at")
+    if row.ordered_at is not None:
+        if known is not None and mapping.has_lines:
+            header["ordered_at"] = min(row.ordered_at, known)
+        else:
+            header["ordered_at"] = row.ordered_at
+    if row.amount_fen is not None:
+        order.amount_fen = row.amount_fen
+
+
+def _name_buyers(session: Session, met: Sequence[_Order], import_id: int) -> None:
+    rows: dict[int, int] = {}
+    for order in met:
+        if order.buyer is not None:
+            order.header["customer_id"] = order.buyer.id
+        if customer_id := order.header.get("customer_id"):
+            rows.setdefault(customer_id, order.row)
+    importing_people.remember(session, rows, import_id=import_id)
+
+
+def _insert_orders(
+    session: Session, fresh: Sequence[_Order], mapping: Mapping, *, now: datetime
+) -> None:
+    if not fresh:
+        return
+    rows = []
+    blank = {
+        "status": OrderStatus.PAID,
+        "currency": company(session).currency,
+        "refunded_fen": 0,
+        "channel": "",
+    }
+    for order, new_id in zip(fresh, bulk.new_ids(session, Order, len(fresh)), strict=True):
+        order.id = new_id
+        if mapping.sums_lines:
+            order.amount_fen = _fen(sum(line.amount_milli for line in order.lines))
+        header = [order.header.get(name, blank.get(name)) for name in _HEADER]
+        rows.append((new_id, mapping.source, order.number, order.amount_fen, *header, now, now))
+    columns = ("id", "source", "number", "amount_fen", *_HEADER, "created_at", "updated_at")
+    bulk.insert_rows(session, Order, columns, rows)
+
+
+def _update_orders(session: Session, known: Sequence[_Order], *, now: datetime) -> None:
+    changed = []
+    for order in known:
+        if order.header != order.was or order.amount_fen != order.stored_fen:
+            order.is_changed = True
+            values = {f"new_{name}": order.header[name] for name in _HEADER}
+            changed.append(values | {"new_amount": order.amount_fen, "key": order.id, "at": now})
+    if not changed:
+        return
+    orders = bulk.table(Order)
+    statement = (
+        update(orders)
+        .where(orders.c.id == bindparam("key"))
+        .values(
+            {name: bindparam(f"new_{name}") for name in _HEADER}
+            | {"amount_fen": bindparam("new_amount"), "updated_at": bindparam("at")}
+        )
+    )
+    session.connection().execute(statement, changed)
+
+
+def _save_lines(session: Session, met: Sequence[_Order]) -> None:
+    """Insert lines that are new, update those that differ, leave equal ones alone."""
+    stored = _stored_lines(session, [order for order in met if order.was and order.lines])
+    added: list[tuple[Any, ...]] = []
+    changed: list[dict[str, Any]] = []
+    for order in met:
+        for line_no, line in enumerate(order.lines, order.lines_before + 1):
+            values = tuple(getattr(line, name) for name in _LINE)
+            known = stored.get((order.id, line_no))
+            if known is None:
+                added.append((order.id, line_no, *values))
+            elif known[1:] != values:
+                new = {f"new_{name}": value for name, value in zip(_LINE, values, strict=True)}
+                changed.append(new | {"key": known[0]})
+            else:
+                continue
+            order.is_changed = True
+    bulk.insert_rows(session, OrderLine, ("order_id", "line_no", *_LINE), added)
+    if changed:
+        lines = bulk.table(OrderLine)
+        statement = update(lines).where(lines.c.id == bindparam("key"))
+        given: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _LINE}
+        session.connection().execute(statement.values(given), changed)
+
+
+def _stored_lines(session: Session, orders: Sequence[_Order]) -> dict[tuple[int, int], Any]:
+    """The stored lines at the places that this chunk fills."""
+    if not orders:
+        return {}
+    first = min(order.lines_before for order in orders) + 1
+    last = max(order.lines_before + len(order.lines) for order in orders)
+    columns = (getattr(OrderLine, name) for name in _LINE)
+    found = select(OrderLine.order_id, OrderLine.line_no, OrderLine.id, *columns).where(
+        bulk.among(session, OrderLine.order_id, [order.id for order in orders]),
+        OrderLine.line_no.between(first, last),
+    )
+    return {(row[0], row[1]): tuple(row[2:]) for row in session.execute(found)}
+
+
+def _remember(session: Session, met: Sequence[_Order], import_id: int) -> None:
+    rows = [
+        {
+            "import_id": import_id,
+            "order_id": order.id,
+            "line": order.row,
+            "line_count": order.lines_before + len(order.lines),
+        }
+        for order in met
+    ]
+    if rows:
+        statement = bulk.insert(session, ImportedOrder)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["import_id", "order_id"],
+                set_={"line_count": statement.excluded.line_count},
+            ),
+            rows,
+        )
+
+
+def _fen(milli: int) -> int:
+    """Thousandths to fen, rounded half away from zero."""
+    fen = (abs(milli) + _MILLI_PER_FEN // 2) // _MILLI_PER_FEN
+    return fen if milli >= 0 else -fen
