@@ -2,12 +2,15 @@
 
 import json
 import logging
+import multiprocessing
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 
@@ -25,15 +28,16 @@ from crm.settings import Settings, SettingsError
 from crm.users import queries as user_queries
 from crm.users import services as users
 from crm.users.models import Role, Team, User
+from crm.web.server import Server
 
-WEB_WORKERS, WEB_THREADS = 2, 8
 STOP_PATIENCE = 20  # seconds a child may take to finish its work
 
 
 def main() -> None:
     """Run the command; a refusal is one sentence and exit code 1, never a stack trace."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    for talkative in ("alembic", "apscheduler"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         crm(standalone_mode=False)
     except click.exceptions.Abort:
@@ -91,50 +95,36 @@ def demo(*, reset: bool) -> None:
 
 
 @crm.command()
+@click.option("--empty", is_flag=True, help="No demo shop; prints the administrator's password.")
+@click.pass_context
+def start(context: click.Context, *, empty: bool) -> None:
+    """Prepare what is missing, then serve: what `bin/run` calls."""
+    context.invoke(init, empty=empty)
+    context.invoke(serve)
+
+
+@crm.command()
 def serve() -> None:
     """Start web and worker on this machine; Ctrl-C stops both."""
     settings = _settings()
-    command = [sys.executable, "-m", "crm"]
-    # Each child is its own group, so that Ctrl-C reaches them through us, once.
-    children = [
-        subprocess.Popen([*command, name], start_new_session=True)  # noqa: S603 - our own program
-        for name in ("web", "worker")
-    ]
     click.echo(f"闭环 CRM: {settings.base_url}  (Ctrl-C stops it)")
-    sys.exit(_watch(children))
+    sys.exit(_watch([partial(_run_web, settings), partial(_run_worker, settings)]))
 
 
 @crm.command()
 def web() -> None:
     """Start the web server."""
-    settings = _settings()
-    os.execv(  # noqa: S606 - gunicorn takes over this process and its signals
-        sys.executable,
-        [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            f"--bind={settings.host}:{settings.port}",
-            "--worker-class=gthread",
-            f"--workers={WEB_WORKERS}",
-            f"--threads={WEB_THREADS}",
-            "--graceful-timeout=20",
-            "--log-level=warning",
-            "wsgi:app",
-            f"--chdir={Path(__file__).parent.parent}",
-        ],
-    )
+    _run_web(_settings())
 
 
 @crm.command()
 @click.option("--once", is_flag=True, help="Do what is due now, then stop.")
 def worker(*, once: bool) -> None:
     """Start the clock and delivery process."""
-    made = workers.make_worker(_settings())
     if once:
-        made.run_once()
+        workers.make_worker(_settings()).run_once()
     else:
-        made.run()
+        _run_worker(_settings())
 
 
 @crm.command(name="doctor")
@@ -214,8 +204,16 @@ def _make_demo(sessions: Sessions) -> None:
         click.echo(line)
 
 
-def _watch(children: list[subprocess.Popen[bytes]]) -> int:
-    """Wait until one child ends or we are told to stop; then stop the others. The exit code."""
+def _run_web(settings: Settings) -> None:
+    Server(partial(app.create_app, settings), host=settings.host, port=settings.port).run()
+
+
+def _run_worker(settings: Settings) -> None:
+    workers.make_worker(settings).run()
+
+
+def _watch(parts: list[Callable[[], None]]) -> int:
+    """Run each part in a child until one ends or we are told to stop; the exit code."""
     asked: list[int] = []
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -223,20 +221,31 @@ def _watch(children: list[subprocess.Popen[bytes]]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    while not asked and all(child.poll() is None for child in children):
+    # Forked, so that no child spends two seconds on importing what we have imported.
+    forking = multiprocessing.get_context("fork")
+    children = [forking.Process(target=_as_child, args=(part,)) for part in parts]
+    for child in children:
+        child.start()
+    while not asked and all(child.is_alive() for child in children):
         time.sleep(0.2)
     codes = [_end(child) for child in children]
     return 0 if asked else max(codes, key=abs)
 
 
-def _end(child: subprocess.Popen[bytes]) -> int:
-    if child.poll() is None:
-        child.send_signal(signal.SIGTERM)
-    try:
-        return child.wait(timeout=STOP_PATIENCE)
-    except subprocess.TimeoutExpired:
+def _as_child(part: Callable[[], None]) -> None:
+    os.setsid()  # a Ctrl-C reaches it through us, once
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    part()
+
+
+def _end(child: BaseProcess) -> int:
+    child.terminate()
+    child.join(STOP_PATIENCE)
+    if child.is_alive():
         child.kill()
-        return child.wait(timeout=5)
+        child.join()
+    return child.exitcode or 0
 
 
 def _read_json(path: Path) -> object:
