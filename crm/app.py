@@ -3,10 +3,11 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask
+from flask import Flask, redirect, url_for
 from flask_babel import Babel
 from flask_babel import lazy_gettext as _l
 
+from crm.activities.events import ActivityLaunched
 from crm.core import db
 from crm.core.company import Company
 from crm.core.db import Sessions
@@ -20,6 +21,10 @@ from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import customers as customer_views
 from crm.customers.views import search as search_views
 from crm.customers.views import segments as segment_views
+from crm.followups import api as followups_api
+from crm.followups import handlers as followup_handlers
+from crm.followups import queries as followup_queries
+from crm.followups import views as followup_views
 from crm.outreach import api as outreach_api
 from crm.outreach import panels as outreach_panels
 from crm.outreach import views as outreach_views
@@ -38,6 +43,7 @@ PAGES = [
     search_views.bp,
     segment_views.bp,
     outreach_views.bp,
+    followup_views.bp,
     reports_views.bp,
 ]
 
@@ -48,6 +54,7 @@ APIS = [
     orders_api.blp,
     segments_api.blp,
     outreach_api.blp,
+    followups_api.blp,
     reports_api.blp,
 ]
 
@@ -55,6 +62,14 @@ NAV = [
     NavGroup(
         "",
         [
+            NavItem(
+                _l("My workbench"),
+                "followups.index",
+                "checklist",
+                key="w",
+                count=followup_queries.count_due,
+                is_red=True,
+            ),
             NavItem(_l("Customers"), "customers.index", "users", key="c"),
             NavItem(_l("Segments"), "segments.index", "chart-pie-2", key="s"),
             NavItem(_l("Reports"), "reports.index", "chart-histogram", key="r"),
@@ -63,6 +78,7 @@ NAV = [
 ]
 
 LINKS = {
+    "log": "followups.new",
     "password": "users.password",
     "preferences": "users.preferences",
     "search": "search.index",
@@ -85,6 +101,7 @@ def create_app(settings: Settings, sessions: Sessions | None = None) -> Flask:
     auth.install(app)
     shell.install(app, Shell(NAV, LINKS, viewer=auth.shown), Babel())
     health.install(app)
+    app.add_url_rule("/", "home", lambda: redirect(url_for("followups.index")))
     for bp in PAGES:
         app.register_blueprint(bp)
     api.install(app, APIS)
@@ -117,7 +134,9 @@ def company_of(settings: Settings) -> Company:
 
 def wire_events() -> EventBus:
     """Who listens to what."""
-    return EventBus()
+    bus = EventBus()
+    bus.subscribe(ActivityLaunched, followup_handlers.start_planning)
+    return bus
 
 
 def wire_segment_fields() -> SegmentFields:

@@ -19,6 +19,8 @@ from crm.core.db import Sessions
 from crm.core.jobs import Advance, Job
 from crm.core.notices import Notice
 from crm.core.transports import Transport, transport_for
+from crm.customers import jobs as customer_jobs
+from crm.followups import jobs as followup_jobs
 from crm.reports import jobs as report_jobs
 from crm.settings import Settings
 from crm.users.models import User
@@ -36,6 +38,8 @@ GRACE = 3600  # seconds a tick may be late; a job looks at its table, so late is
 
 JOBS: tuple[Job, ...] = (
     Job("forget kept requests", timedelta(hours=1), idempotency.forget_old),
+    *customer_jobs.JOBS,
+    *followup_jobs.JOBS,
     *report_jobs.JOBS,
 )
 

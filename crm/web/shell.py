@@ -18,7 +18,8 @@ TAGS = {"zh_Hans_CN": "zh-CN", "en": "en"}
 LOCALE_COOKIE, THEME_COOKIE = "locale", "theme"
 THEMES = ("auto", "light", "dark")
 
-Count = Callable[[Session, Viewer, datetime], int]
+#: `Any`: the composition root hands in functions of the users it knows.
+Count = Callable[[Session, Any, datetime], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,8 @@ class Shell:
 
     nav: Sequence[NavGroup] = ()
     links: dict[str, str] = field(default_factory=dict)  # name → endpoint
-    banners: Callable[[Session, Viewer, datetime], Sequence[Banner]] | None = None
-    viewer: Callable[[Viewer], dict[str, Any]] | None = None
+    banners: Callable[[Session, Any, datetime], Sequence[Banner]] | None = None
+    viewer: Callable[[Any], dict[str, Any]] | None = None
 
 
 def install(app: Flask, shell: Shell, babel: Babel) -> None:
