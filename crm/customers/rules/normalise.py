@@ -1,16 +1,16 @@
 """One spelling for what people write in many: phones, e-mail addresses, times, names as typed."""
 
+import importlib
 import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache, lru_cache
+from types import ModuleType
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
-from pypinyin import lazy_pinyin
-from pypinyin.constants import PHRASES_DICT
 
 from crm.core.errors import Invalid
 
@@ -208,7 +208,7 @@ def _phrases(first: str) -> list[tuple[str, list[str]]]:
     """Phrases that begin so and read otherwise than character by character, longest first."""
     found = []
     for phrase in _phrases_by_first().get(first, ()):
-        sounds = [_without_tone(sound[0]) for sound in PHRASES_DICT[phrase]]
+        sounds = [_without_tone(sound[0]) for sound in _dictionary().PHRASES_DICT[phrase]]
         plain = [_reading(character) for character in phrase]
         if len(sounds) == len(phrase) and sounds != plain:
             found.append((phrase, sounds))
@@ -218,14 +218,20 @@ def _phrases(first: str) -> list[tuple[str, list[str]]]:
 @cache
 def _phrases_by_first() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for phrase in PHRASES_DICT:
+    for phrase in _dictionary().PHRASES_DICT:
         found.setdefault(phrase[0], []).append(phrase)
     return found
 
 
 @cache
+def _dictionary() -> ModuleType:
+    """Loaded when the first name is read: half a second that no other start should wait for."""
+    return importlib.import_module("pypinyin.core")
+
+
+@cache
 def _reading(character: str) -> str:
-    found = lazy_pinyin(character, errors="ignore")
+    found = _dictionary().lazy_pinyin(character, errors="ignore")
     return found[0] if found else character
 
 
