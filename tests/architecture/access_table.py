@@ -1,0 +1,238 @@
+"""Who reaches which route, one row per endpoint. `test_access` walks every row with everybody.
+
+A row says who may see the thing behind the address (others get 404) and who may act on it (those
+who only see it get 403). Add the rows of your routes below and, once per kind of thing, a builder
+in THINGS.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from crm.customers.models import Segment
+from crm.customers.services import segments
+from crm.users.models import ApiToken, PasswordReset, User, UserSession
+from crm.users.rules import digest
+from crm.users.services import sessions
+from crm.users.services.sessions import Browser
+from tests.factories.customers import make_customer, make_tag
+from tests.factories.users import NOW, make_team, make_token, make_user
+
+Far = Literal["none", "own", "own+pool", "team", "team+pool", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaches:
+    """How far each role reaches. "pool" are things that nobody owns."""
+
+    rep: Far
+    lead: Far
+    manager: Far
+    admin: Far
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`thing` names a builder in THINGS; without one the row is about the page itself."""
+
+    see: Reaches
+    act: Reaches
+    thing: str = ""
+    is_public: bool = False
+    in_body: bool = False  # the thing is named in what is sent, not in the address
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+ALL = Reaches("all", "all", "all", "all")
+MINE = Reaches("own", "own", "own", "own")  # not even an administrator's business
+ADMIN = Reaches("none", "none", "none", "all")
+LEADS = Reaches("none", "all", "none", "all")
+BUT_MANAGERS = Reaches("all", "all", "none", "all")
+
+# Customers: a rep sees his own and the pool, a lead his team's and the pool (product.md, Roles).
+SIGHT = Reaches("own+pool", "team+pool", "all", "all")
+EDIT = Reaches("own", "team+pool", "none", "all")
+ASSIGN = Reaches("none", "team+pool", "none", "all")
+CLAIM = Reaches("own+pool", "team+pool", "none", "all")
+
+PUBLIC = Row(ALL, ALL, is_public=True)
+SIGNED_IN = Row(ALL, ALL)
+
+
+def only(who: Reaches) -> Row:
+    """A page of some roles; the others get 403."""
+    return Row(ALL, who)
+
+
+def of(thing: str, see: Reaches, act: Reaches | None = None, **more: Any) -> Row:
+    """A page about one thing, which may belong to somebody."""
+    return Row(see, act or see, thing, **more)
+
+
+A_PERSON = {"name": "周琳", "email": "zhou@qinghe.example", "role": "admin"}
+A_SEGMENT: dict[str, Any] = {
+    "name": "新的客群",
+    "rule": {"all": [{"field": "order_count", "operator": "at_least", "value": 2}]},
+}
+
+ROWS: dict[str, Row] = {
+    # the house
+    "static": PUBLIC,
+    "healthz": PUBLIC,
+    "readyz": PUBLIC,
+    "api_docs": PUBLIC,
+    "api-docs.openapi_json": PUBLIC,
+    # users: the doors
+    "users.sign_in": PUBLIC,
+    "users.open_session": PUBLIC,
+    "users.sign_out": PUBLIC,
+    "users.forgot": PUBLIC,
+    "users.ask_for_reset": PUBLIC,
+    "users.reset": Row(ALL, ALL, "reset", is_public=True),
+    "users.use_reset": Row(ALL, ALL, "reset", is_public=True),
+    "users.preferences": Row(ALL, ALL, is_public=True, body={"theme": "dark"}),
+    # users, one's own
+    "users.confirm": SIGNED_IN,
+    "users.confirm_session": SIGNED_IN,
+    "users.password": SIGNED_IN,
+    "users.change_password": SIGNED_IN,
+    "users.profile": SIGNED_IN,
+    "users.update_profile": SIGNED_IN,
+    "users.end_session": of("user_session", MINE),
+    "users.end_other_sessions": SIGNED_IN,
+    "users.create_token": SIGNED_IN,
+    "users.revoke_token": of("api_token", MINE),
+    "users_api.me": SIGNED_IN,
+    # users: the administrator's
+    "users.index": only(ADMIN),
+    "users.new": only(ADMIN),
+    "users.create": only(ADMIN),
+    "users.edit": of("person", ALL, ADMIN),
+    "users.update": of("person", ALL, ADMIN),
+    "users.disable": of("person", ALL, ADMIN),
+    "users.enable": of("person", ALL, ADMIN),
+    "users.reset_password": of("person", ALL, ADMIN),
+    "users.end_sessions": of("person", ALL, ADMIN),
+    "users.teams": only(ADMIN),
+    "users.create_team": only(ADMIN),
+    "users.edit_team": of("team", ALL, ADMIN),
+    "users.update_team": of("team", ALL, ADMIN),
+    "users.remove_team": of("team", ALL, ADMIN),
+    "users_api.index": only(ADMIN),
+    "users_api.create": Row(ALL, ADMIN, body=A_PERSON),
+    "users_api.show": of("person", ALL, ADMIN),
+    "users_api.update": of("person", ALL, ADMIN, body=A_PERSON),
+    "users_api.disable": of("person", ALL, ADMIN),
+    "users_api.enable": of("person", ALL, ADMIN),
+    "users_api.teams": SIGNED_IN,
+    "users_api.create_team": Row(ALL, ADMIN, body={"name": "华北组"}),
+    "users_api.update_team": of("team", ALL, ADMIN, body={"name": "华北组"}),
+    "users_api.remove_team": of("team", ALL, ADMIN),
+    # customers
+    "customers.index": SIGNED_IN,
+    "customers.conditions": SIGNED_IN,
+    "customers.new": only(BUT_MANAGERS),
+    "customers.create": only(BUT_MANAGERS),
+    "customers.show": of("customer", SIGHT),
+    "customers.show_timeline": of("customer", SIGHT),
+    "customers.edit": of("customer", SIGHT, EDIT),
+    "customers.update": of("customer", SIGHT, EDIT, body={"name": "李明", "version": 1}),
+    "customers.claim": of("customer", SIGHT, CLAIM),
+    "customers.assign": of("customer", SIGHT, ASSIGN),
+    "customers.change_stage": of("customer", SIGHT, EDIT, body={"stage": "regular"}),
+    "customers.put_tag": of("customer", SIGHT, EDIT, body={"name": "老朋友"}),
+    "customers.take_tag": of("customer", SIGHT, EDIT),
+    # segments: everybody reads them, leads and administrators build them
+    "segments.index": SIGNED_IN,
+    "segments.new": only(LEADS),
+    "segments.create": only(LEADS),
+    "segments.draft": only(LEADS),
+    "segments.count": only(LEADS),
+    "segments.show": of("segment", ALL),
+    "segments.update": of("segment", ALL, LEADS),
+    "segments.destroy": of("segment", ALL, LEADS),
+    "segments_api.index": SIGNED_IN,
+    "segments_api.create": Row(ALL, LEADS, body=A_SEGMENT),
+    "segments_api.count": Row(ALL, ALL, body={"rule": A_SEGMENT["rule"]}),
+    "segments_api.show": of("segment", ALL),
+    "segments_api.show_count": of("segment", ALL),
+    "segments_api.members": of("segment", ALL),
+    "segments_api.update": of("segment", ALL, LEADS, body={"version": 1, "name": "回头客"}),
+    "segments_api.destroy": of("segment", ALL, LEADS),
+    "search.index": SIGNED_IN,
+    "customers_api.index": SIGNED_IN,
+    "customers_api.show": of("customer", SIGHT),
+    "customers_api.show_timeline": of("customer", SIGHT),
+}
+
+
+def _customer(session: Session, owner: User | None) -> dict[str, Any]:
+    customer = make_customer(session, owner=owner)
+    tag = make_tag(session)
+    return {"customer_id": customer.id, "public_id": customer.public_id, "tag_id": tag.id}
+
+
+def _person(session: Session, owner: User | None) -> dict[str, Any]:
+    del owner
+    person = make_user(session, name="新同事")
+    return {"user_id": person.id, "public_id": person.public_id}
+
+
+def _segment(session: Session, owner: User | None) -> dict[str, Any]:
+    by = owner or make_user(session, role="admin")
+    name = f"客群 {session.scalar(select(func.count()).select_from(Segment))}"
+    wanted = segments.Describe(name, A_SEGMENT["rule"])
+    segment = segments.create(session, wanted, by=by, now=NOW)
+    return {"segment_id": segment.id, "public_id": segment.public_id}
+
+
+def _team(session: Session, owner: User | None) -> dict[str, Any]:
+    del owner
+    return {"team_id": make_team(session, name="空组").id}
+
+
+def _user_session(session: Session, owner: User | None) -> dict[str, Any]:
+    user = owner or make_user(session)
+    secret = sessions.open_session(session, user, Browser(), now=NOW)
+    row = session.scalars(select(UserSession).where(UserSession.token_hash == digest(secret))).one()
+    return {"session_id": row.id}
+
+
+def _api_token(session: Session, owner: User | None) -> dict[str, Any]:
+    secret = make_token(session, owner or make_user(session))
+    token = session.scalars(select(ApiToken).where(ApiToken.token_hash == digest(secret))).one()
+    return {"public_id": token.public_id}
+
+
+def _reset(session: Session, owner: User | None) -> dict[str, Any]:
+    user = owner or make_user(session)
+    session.add(
+        PasswordReset(
+            token_hash=digest(f"a link for {user.id}"),
+            user_id=user.id,
+            password_fingerprint=digest(user.password_hash),
+            created_at=NOW,
+            expires_at=NOW.replace(year=2100),
+        )
+    )
+    session.flush()
+    return {"secret": f"a link for {user.id}"}
+
+
+#: Kind → builder (session, owner or None for the pool) → values for the address or the body.
+THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
+    "api_token": _api_token,
+    "customer": _customer,
+    "person": _person,
+    "reset": _reset,
+    "segment": _segment,
+    "team": _team,
+    "user_session": _user_session,
+}
+#: Kinds that nobody owns: built once, without an owner.
+UNOWNED = frozenset({"person", "reset", "segment", "team"})
+#: Kinds that always belong to somebody.
+ALWAYS_OWNED = frozenset({"user_session", "api_token"})
