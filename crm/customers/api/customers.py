@@ -72,7 +72,7 @@ def show(public_id: str) -> ResponseReturnValue:
 
 @blp.patch("/<public_id>")
 @token_required(Scope.CUSTOMERS_WRITE)
-@blp.arguments(CustomerPatchIn)
+@blp.arguments(CustomerPatchIn(partial=True))
 @blp.response(200, CustomerOut)
 def update(wanted: PatchCustomer, public_id: str) -> ResponseReturnValue:
     """Change what is sent. The version seen is required, as If-Match or as `version`."""

@@ -48,6 +48,7 @@ class AssignCustomer:
 
 
 SELLERS = (Role.REP, Role.LEAD)
+ONE_LINE = ("name", "company", "region", "source")
 FACTS = tuple(CustomerFacts.__dataclass_fields__)
 
 
@@ -144,6 +145,9 @@ def _hand_over(
 def _write(session: Session, customer: Customer, wanted: CustomerFacts, now: datetime) -> None:
     for name in FACTS:
         setattr(customer, name, getattr(wanted, name))
+    for name in ONE_LINE:
+        setattr(customer, name, " ".join(getattr(wanted, name).split()))
+    customer.external_id = (wanted.external_id or "").strip() or None
     customer.phone = normalise.phone(wanted.phone) if wanted.phone else None
     customer.email = normalise.email(wanted.email) if wanted.email else None
     if not (customer.title or customer.external_id):

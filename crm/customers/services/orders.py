@@ -10,7 +10,7 @@ from crm.core.company import company
 from crm.core.errors import Conflict
 from crm.customers import queries
 from crm.customers.models import ContactSubject, Customer, Order, OrderStatus
-from crm.customers.services import stats
+from crm.customers.services import stages, stats
 from crm.users import policies
 from crm.users.models import User
 
@@ -57,6 +57,7 @@ def put(session: Session, wanted: PutOrder, *, by: User, now: datetime) -> tuple
     session.flush()
     if order.customer_id is not None:
         stats.recompute(session, [order.customer_id], now=now)
+        stages.move_by_orders(session, [order.customer_id], now=now)
     return order, is_new
 
 
