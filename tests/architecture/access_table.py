@@ -78,6 +78,13 @@ A_SEGMENT: dict[str, Any] = {
     "rule": {"all": [{"field": "order_count", "operator": "at_least", "value": 2}]},
 }
 
+AN_ORDER = {
+    "source": "shop",
+    "number": "A-1",
+    "amount_fen": 12_345,
+    "ordered_at": "2026-11-18T10:00:00+08:00",
+}
+
 ROWS: dict[str, Row] = {
     # the house
     "static": PUBLIC,
@@ -145,6 +152,13 @@ ROWS: dict[str, Row] = {
     "customers.change_stage": of("customer", SIGHT, EDIT, body={"stage": "regular"}),
     "customers.put_tag": of("customer", SIGHT, EDIT, body={"name": "老朋友"}),
     "customers.take_tag": of("customer", SIGHT, EDIT),
+    "customers.tag_many": only(BUT_MANAGERS),
+    "customers.untag_many": of("customer", ALL, BUT_MANAGERS),
+    "customers_api.create": Row(ALL, BUT_MANAGERS, body={"name": "李明"}),
+    "customers_api.update": of("customer", SIGHT, EDIT, body={"name": "李明", "version": 1}),
+    "tags_api.index_tags": SIGNED_IN,
+    "orders_api.index": SIGNED_IN,
+    "orders_api.put": Row(ALL, LEADS, body=AN_ORDER),
     # segments: everybody reads them, leads and administrators build them
     "segments.index": SIGNED_IN,
     "segments.new": only(LEADS),

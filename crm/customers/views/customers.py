@@ -103,6 +103,7 @@ def new() -> ResponseReturnValue:
 @bp.post("/")
 @login_required
 def create() -> ResponseReturnValue:
+    policies.require(current_user(), "customers.create")
     form = CustomerForm(request.form, choices={"kind": KINDS})
     wanted = form.parse()
     if wanted is None:
@@ -237,6 +238,7 @@ def take_tag(customer_id: int, tag_id: int) -> ResponseReturnValue:
 @login_required
 def tag_many() -> ResponseReturnValue:
     """Put a tag on the ticked customers; the toast can take it back from those who got it now."""
+    policies.require(current_user(), "customers.tag")
     wanted = _parsed(TagManyForm(request.form))
     tagged = tags.put_many(context.session(), wanted, by=current_user(), now=context.now_once())
     count = len(tagged.customer_ids)
@@ -254,6 +256,7 @@ def tag_many() -> ResponseReturnValue:
 @bp.post("/tags/<int:tag_id>/removal")
 @login_required
 def untag_many(tag_id: int) -> ResponseReturnValue:
+    policies.require(current_user(), "customers.tag")
     ids = [int(one) for one in request.args.get("ids", "").split(",") if one.isdecimal()]
     tags.take_many(context.session(), tag_id, ids, by=current_user())
     return toast(go_to(url_for(".index")), gettext("Tag is taken off again"))
