@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import send_file
+from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
 
@@ -68,8 +68,7 @@ def file(public_id: str) -> ResponseReturnValue:
     """The drawn PDF."""
     policies.require(current_user(), "reports.read")
     run = queries.get_run(context.session(), public_id, visible_for=current_user())
-    path = services.file_of(context.session(), run)
-    return send_file(path, mimetype="application/pdf", etag=False, conditional=False)
+    return Response(services.content_of(context.session(), run), mimetype="application/pdf")
 
 
 def _as_dict(found: Conversion) -> dict[str, Any]:

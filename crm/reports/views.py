@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, request, send_file, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -74,15 +74,10 @@ def file(public_id: str) -> ResponseReturnValue:
     policies.require(current_user(), "reports.read")
     session = context.session()
     run = queries.get_run(session, public_id, visible_for=current_user())
-    return send_file(
-        services.file_of(session, run),
-        mimetype="application/pdf",
-        as_attachment=True,
-        download_name=f"conversion-{run.month:%Y-%m}.pdf",
-        etag=False,
-        conditional=False,
-        max_age=0,
-    )
+    name = f"conversion-{run.month:%Y-%m}.pdf"
+    response = Response(services.content_of(session, run), mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f"attachment; filename={name}"
+    return response
 
 
 def _wanted(sent: "MultiDict[str, str]") -> Wanted:

@@ -82,14 +82,15 @@ def advance(session: Session, now: datetime) -> bool | Outside:
     return partial(_draw, claimed)
 
 
-def file_of(session: Session, run: ReportRun) -> Path:
-    """The drawn file, unchanged since. Raises Conflict while there is none."""
+def content_of(session: Session, run: ReportRun) -> bytes:
+    """The drawn file as it was drawn. Raises Conflict while there is none, or when it changed."""
     if run.state is not RunState.DONE:
         raise Conflict("reports.not_done")
     path = _path(session, run)
-    if not path.is_file() or _digest(path) != run.file_sha256:
+    content = path.read_bytes() if path.is_file() else b""
+    if _digest(content) != run.file_sha256:
         raise Conflict("reports.file_lost")
-    return path
+    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def _draw(claimed: _Claimed) -> Step:
     except Unavailable as refusal:
         log.warning("report %s: %s %s", claimed.run_id, refusal.code, refusal.details)
         return partial(_note_refusal, claimed, refusal.code)
-    return partial(_note_file, claimed, _digest(claimed.target))
+    return partial(_note_file, claimed, _digest(claimed.target.read_bytes()))
 
 
 def _note_file(claimed: _Claimed, sha256: str, session: Session, now: datetime) -> bool:
@@ -176,5 +177,5 @@ def _path(session: Session, run: ReportRun) -> Path:
     return files.folder(session, FOLDER) / f"{run.public_id}.pdf"
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
