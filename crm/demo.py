@@ -263,8 +263,15 @@ class _Shop:
             channel=draw.choice((Channel.PHONE, Channel.PHONE, Channel.WECHAT, Channel.VISIT)),
             outcome=outcome,
             note=draw.choice(NOTES),
-            next_at=at + timedelta(days=days) if days else None,
+            next_at=self._morning(at, days) if days else None,
         )
+
+    def _morning(self, at: datetime, days: int) -> datetime:
+        """A working hour of the company's day, so many days later."""
+        with self._sessions() as session:
+            house = company(session)
+        midnight = house.day_start(house.day_of(at) + timedelta(days=days))
+        return midnight + timedelta(hours=self._random.choice((9, 10, 14, 15)))
 
     def _draft(
         self, session: Session, title: str, lead: User, start: datetime, *, days: int

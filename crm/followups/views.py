@@ -13,7 +13,7 @@ from crm.customers import queries as customer_queries
 from crm.customers.models import Channel, Customer
 from crm.followups import forms, queries, rules, services
 from crm.followups.models import FollowUp
-from crm.outreach import services as outreach
+from crm.outreach import panels as outreach_panels
 from crm.users import auth
 from crm.users.models import Role
 from crm.web import context, errors
@@ -35,7 +35,7 @@ def index() -> Response:
 @auth.login_required
 def new() -> Response:
     """The drawer that logs a contact: for a planned one, for a customer, or for whom is chosen."""
-    session, viewer, now = context.session(), auth.current_user(), context.now_once()
+    session, viewer = context.session(), auth.current_user()
     followup = None
     if wanted := request.args.get("followup", type=int):
         followup = queries.get(session, wanted, visible_to_user=viewer)
@@ -51,10 +51,8 @@ def new() -> Response:
         "channel": kind,
     }
     form = forms.LogForm(start=start)
-    answer = outreach.ask(session, customer, channel=None, at=now, by=viewer, now=now)
-    return page(
-        "followups/new.html", "followups/_log.html", **_drawer(form, customer, followup, answer)
-    )
+    shown = _drawer(form, customer, followup)
+    return page("followups/new.html", "followups/_log.html", **shown)
 
 
 @bp.post("/")
@@ -160,12 +158,12 @@ def _workbench() -> dict[str, Any]:
     unplanned_count, unplanned = queries.unplanned(session, for_user=viewer)
     customers = {followup.customer_id: followup.customer for followup in shown}
     customers.update({customer.id: customer for customer in unplanned})
-    answers = outreach.ask_many(session, list(customers.values()), at=now, by=viewer, now=now)
+    chips = outreach_panels.chips(session, list(customers), viewer, now)
     return {
         "day": found,
         "unplanned_count": unplanned_count,
         "unplanned": unplanned,
-        "answers": answers,
+        "chips": chips,
         "mine": mine,
         "channels": forms.CHANNELS,
         "step_labels": forms.STEP_LABELS,
@@ -177,9 +175,7 @@ def _workbench() -> dict[str, Any]:
     }
 
 
-def _drawer(
-    form: forms.LogForm, customer: Customer, followup: FollowUp | None, answer: object
-) -> dict[str, Any]:
+def _drawer(form: forms.LogForm, customer: Customer, followup: FollowUp | None) -> dict[str, Any]:
     proposals = {
         outcome.value: _proposal(days) if days is not None else ""
         for outcome, days in rules.PROPOSES.items()
@@ -188,7 +184,7 @@ def _drawer(
         "form": form,
         "customer": customer,
         "followup": followup,
-        "answer": answer,
+        "chip": _chip(customer),
         "channels": forms.CHANNELS,
         "outcomes": forms.OUTCOMES,
         "proposals": proposals,
@@ -202,11 +198,12 @@ def _drawer(
 
 
 def _plan_drawer(form: forms.PlanForm, customer: Customer) -> dict[str, Any]:
-    now = context.now_once()
-    answer = outreach.ask(
-        context.session(), customer, channel=None, at=now, by=auth.current_user(), now=now
-    )
-    return {"form": form, "customer": customer, "answer": answer}
+    return {"form": form, "customer": customer, "chip": _chip(customer)}
+
+
+def _chip(customer: Customer) -> object:
+    now, viewer = context.now_once(), auth.current_user()
+    return outreach_panels.chips(context.session(), [customer.id], viewer, now)[customer.id]
 
 
 def _proposal(days: int) -> str:
@@ -218,12 +215,11 @@ def _proposal(days: int) -> str:
 
 def _again(form: forms.LogForm) -> Response:
     """The drawer with what is wrong; the text is kept."""
-    session, viewer, now = context.session(), auth.current_user(), context.now_once()
+    session, viewer = context.session(), auth.current_user()
     customer_id = request.form.get("customer_id", type=int) or 0
     customer = customer_queries.get(session, customer_id, visible_to=viewer)
     followup = queries.open_of_customer(session, customer.id)
-    answer = outreach.ask(session, customer, channel=None, at=now, by=viewer, now=now)
-    shown = _drawer(form, customer, followup, answer)
+    shown = _drawer(form, customer, followup)
     return page("followups/new.html", "followups/_log.html", status=422, **shown)
 
 
