@@ -7,6 +7,9 @@ from flask import Flask, redirect, url_for
 from flask_babel import Babel
 from flask_babel import lazy_gettext as _l
 
+from crm.activities import api as activities_api
+from crm.activities import panels as activity_panels
+from crm.activities import views as activity_views
 from crm.activities.events import ActivityLaunched
 from crm.core import db
 from crm.core.company import Company
@@ -43,6 +46,7 @@ PAGES = [
     search_views.bp,
     segment_views.bp,
     outreach_views.bp,
+    activity_views.bp,
     followup_views.bp,
     reports_views.bp,
 ]
@@ -54,6 +58,7 @@ APIS = [
     orders_api.blp,
     segments_api.blp,
     outreach_api.blp,
+    activities_api.blp,
     followups_api.blp,
     reports_api.blp,
 ]
@@ -149,5 +154,8 @@ def wire_panels() -> Panels:
     panels = Panels()
     panels.offer("customers.column", outreach_panels.COLUMN)
     panels.offer("customers.card", outreach_panels.CARD)
-    panels.offer("customers.timeline", *outreach_panels.TIMELINE)
+    panels.offer("customers.timeline", *outreach_panels.TIMELINE, activity_panels.TIMELINE)
+    panels.offer("customers.card", activity_panels.CARD)
+    panels.offer("segments.used_by", activity_panels.USED_BY)
+    panels.finders.append(activity_panels.FINDER)
     return panels

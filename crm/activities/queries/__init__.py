@@ -27,8 +27,10 @@ from crm.activities.queries.records import (
     taken_part,
     titled_like,
     visible_to,
+    with_plans,
 )
 from crm.activities.queries.targets import (
+    Wanted,
     by_owner,
     cards,
     held_reasons,
@@ -38,6 +40,7 @@ from crm.activities.queries.targets import (
 __all__ = [
     "Counts",
     "Figures",
+    "Wanted",
     "by_owner",
     "by_segment",
     "cards",
@@ -64,4 +67,5 @@ __all__ = [
     "targets",
     "titled_like",
     "visible_to",
+    "with_plans",
 ]

@@ -108,6 +108,15 @@ def plans(activity_id: int) -> Select[ActivityPlan]:
     )
 
 
+def with_plans(activity_ids: Sequence[int]) -> Select[int]:
+    """Which of these activities have a segment."""
+    return (
+        select(ActivityPlan.activity_id)
+        .where(ActivityPlan.activity_id.in_(activity_ids))
+        .distinct()
+    )
+
+
 def entries(activity_id: int) -> Select[StageEntry, str]:
     """The stages entered, oldest first, each with who entered it."""
     return (

@@ -1,5 +1,5 @@
 """Business acts on activities: planning, execution and the customers' way through."""
 
-from crm.activities.services import execution, pipeline, planning
+from crm.activities.services import execution, forecast, pipeline, planning
 
-__all__ = ["execution", "pipeline", "planning"]
+__all__ = ["execution", "forecast", "pipeline", "planning"]

@@ -36,7 +36,7 @@ def launch(session: Session, activity_id: int, *, by: User, now: datetime) -> Ac
     policies.require(by, "activities.launch", activity)
     if activity.launched_at is not None:
         raise Conflict("activities.already_launched", at=activity.launched_at)
-    missing = rules.gate(LoopStage.EXECUTION, readiness(session, activity, now=now))
+    missing = missing_for_launch(readiness(session, activity, now=now))
     if missing:
         raise Conflict("activities.not_ready", missing=missing)
     for plan in session.scalars(queries.plans(activity.id)).all():
@@ -116,6 +116,11 @@ def readiness(session: Session, activity: Activity, *, now: datetime) -> rules.R
         select(func.count()).where(Goal.activity_id == activity.id, Goal.kind == GoalKind.MAIN)
     )
     return rules.Readiness(main_goals or 0, len(plans), int(has_members))
+
+
+def missing_for_launch(ready: rules.Readiness) -> tuple[str, ...]:
+    """What a launch would refuse for, as codes of texts."""
+    return rules.gate(LoopStage.EXECUTION, ready)
 
 
 def meant(session: Session, segment: Segment, *, now: datetime) -> Select[int]:
