@@ -77,6 +77,8 @@ NAV = [
             ),
             NavItem(_l("Customers"), "customers.index", "users", key="c"),
             NavItem(_l("Segments"), "segments.index", "chart-pie-2", key="s"),
+            NavItem(_l("Activities"), "activities.index", "target-arrow", key="a"),
+            NavItem(_l("Contact rules"), "outreach.policy", "shield-half"),
             NavItem(_l("Reports"), "reports.index", "chart-histogram", key="r"),
         ],
     ),

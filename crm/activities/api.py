@@ -14,15 +14,15 @@ from crm.activities.queries import Wanted
 from crm.activities.schemas import (
     ActivitiesIn,
     ActivitiesOut,
-    ActivityOut,
-    DraftIn,
+    ActivityIn,
+    ActivityPlanIn,
+    ActivityPlanOut,
+    ActivityPlansOut,
     GoalIn,
     GoalOut,
     GoalsOut,
     Listed,
-    PlanIn,
-    PlanOut,
-    PlansOut,
+    SalesActivityOut,
     TargetsAsked,
     TargetsIn,
     TargetsOut,
@@ -61,8 +61,8 @@ def index(asked: Listed) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 @blp.post("")
 @token_required(Scope.ACTIVITIES_WRITE)
-@blp.arguments(DraftIn)
-@blp.response(201, ActivityOut)
+@blp.arguments(ActivityIn)
+@blp.response(201, SalesActivityOut)
 def create(draft: Draft) -> tuple[Activity, int, dict[str, str]]:
     made = services.planning.create(
         context.session(), draft, by=current_user(), now=context.now_once()
@@ -73,7 +73,7 @@ def create(draft: Draft) -> tuple[Activity, int, dict[str, str]]:
 
 @blp.get("/<public_id>")
 @token_required(Scope.ACTIVITIES_READ)
-@blp.response(200, ActivityOut)
+@blp.response(200, SalesActivityOut)
 def show(public_id: str) -> tuple[Activity, int, dict[str, str]]:
     activity = _found(public_id)
     return activity, 200, _etag(activity)
@@ -81,8 +81,8 @@ def show(public_id: str) -> tuple[Activity, int, dict[str, str]]:
 
 @blp.put("/<public_id>")
 @token_required(Scope.ACTIVITIES_WRITE)
-@blp.arguments(DraftIn)
-@blp.response(200, ActivityOut)
+@blp.arguments(ActivityIn)
+@blp.response(200, SalesActivityOut)
 def update(draft: Draft, public_id: str) -> tuple[Activity, int, dict[str, str]]:
     """Replace what is written. With If-Match (or `version`) only what was seen is changed."""
     activity = _found(public_id)
@@ -132,15 +132,15 @@ def destroy_goal(public_id: str, goal_id: int) -> None:
 
 @blp.get("/<public_id>/plans")
 @token_required(Scope.ACTIVITIES_READ)
-@blp.response(200, PlansOut)
+@blp.response(200, ActivityPlansOut)
 def plans(public_id: str) -> dict[str, Any]:
     return {"items": context.session().scalars(queries.plans(_found(public_id).id)).all()}
 
 
 @blp.post("/<public_id>/plans")
 @token_required(Scope.ACTIVITIES_WRITE)
-@blp.arguments(PlanIn)
-@blp.response(201, PlanOut)
+@blp.arguments(ActivityPlanIn)
+@blp.response(201, ActivityPlanOut)
 def create_plan(draft: PlanDraft, public_id: str) -> Any:  # noqa: ANN401 - smorest dumps it
     return services.planning.add_plan(
         context.session(),
@@ -166,7 +166,7 @@ def destroy_plan(public_id: str, plan_id: int) -> None:
 
 @blp.post("/<public_id>/launch")
 @token_required(Scope.ACTIVITIES_WRITE)
-@blp.response(200, ActivityOut)
+@blp.response(200, SalesActivityOut)
 def launch(public_id: str) -> Activity:
     """Freeze the segments into targets and begin; once."""
     session = context.session()
@@ -207,6 +207,6 @@ def _next(endpoint: str, cursor: str | None, **values: str) -> dict[str, str]:
     if cursor is None:
         return {}
     response = Response()
-    asked = {name: value for name, value in request.args.items() if name != "cursor"}
-    link_next(response, url_for(endpoint, **{**asked, **values, "cursor": cursor}))
+    asked: dict[str, Any] = {**request.args.to_dict(), **values, "cursor": cursor}
+    link_next(response, url_for(endpoint, **asked))
     return {"Link": response.headers["Link"]}

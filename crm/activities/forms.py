@@ -10,9 +10,9 @@ from flask_babel import lazy_gettext as _l
 from crm.activities.models import Activity, Goal, GoalKind, LoopStage, Step, TargetState
 from crm.activities.rules import METRICS
 from crm.activities.schemas import (
-    DraftIn,
+    ActivityIn,
+    ActivityPlanIn,
     GoalIn,
-    PlanIn,
     Return,
     ReturnIn,
     TargetsAsked,
@@ -59,7 +59,7 @@ HELD_REASONS: dict[str, Any] = {
 
 
 class ActivityForm(Form[Draft]):
-    schema = DraftIn
+    schema = ActivityIn
     labels: ClassVar[dict[str, Any]] = {
         "title": _l("Title"),
         "purpose": _l("Purpose"),
@@ -82,7 +82,7 @@ class GoalForm(Form[GoalDraft]):
 
 
 class PlanForm(Form[PlanDraft]):
-    schema = PlanIn
+    schema = ActivityPlanIn
     labels: ClassVar[dict[str, Any]] = {
         "segment_id": _l("Segment"),
         "priority": _l("Priority"),

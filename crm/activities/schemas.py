@@ -45,7 +45,7 @@ class ActivitiesIn(InputSchema[Listed]):
     cursor = fields.String(load_default=None, validate=at_most(1_000))
 
 
-class DraftIn(InputSchema[Draft]):
+class ActivityIn(InputSchema[Draft]):
     command: ClassVar[type[Draft]] = Draft
 
     title = fields.String(required=True, validate=not_blank(120))
@@ -78,7 +78,7 @@ class GoalIn(InputSchema[GoalDraft]):
     period_ends_on = fields.Date(load_default=None, allow_none=True)
 
 
-class PlanIn(InputSchema[PlanDraft]):
+class ActivityPlanIn(InputSchema[PlanDraft]):
     command: ClassVar[type[PlanDraft]] = PlanDraft
 
     segment_id = fields.Integer(required=True)
@@ -101,7 +101,7 @@ class TargetsIn(InputSchema[TargetsAsked]):
     cursor = fields.String(load_default=None, validate=at_most(1_000))
 
 
-class ActivityOut(Schema):
+class SalesActivityOut(Schema):
     id = fields.String(attribute="public_id")
     title = fields.String()
     purpose = fields.String()
@@ -114,7 +114,7 @@ class ActivityOut(Schema):
 
 
 class ActivitiesOut(Schema):
-    items = fields.List(fields.Nested(ActivityOut))
+    items = fields.List(fields.Nested(SalesActivityOut))
     next_cursor = fields.String(allow_none=True)
 
 
@@ -131,7 +131,7 @@ class GoalOut(Schema):
     period_ends_on = fields.Date()
 
 
-class PlanOut(Schema):
+class ActivityPlanOut(Schema):
     id = fields.Integer()
     segment_id = fields.Integer()
     priority = fields.Integer()
@@ -141,8 +141,8 @@ class GoalsOut(Schema):
     items = fields.List(fields.Nested(GoalOut))
 
 
-class PlansOut(Schema):
-    items = fields.List(fields.Nested(PlanOut))
+class ActivityPlansOut(Schema):
+    items = fields.List(fields.Nested(ActivityPlanOut))
 
 
 class TargetOut(Schema):

@@ -124,4 +124,4 @@ def by_owner(activity_id: int) -> Select[str, int, int, int]:
 
 
 def _rank_of(row: type[TargetStep]) -> ColumnElement[int]:
-    return case({step: step.rank for step in Step}, value=row.step)
+    return case(*((row.step == step, step.rank) for step in Step))
