@@ -33,6 +33,7 @@ from crm.users.services import sessions as session_services
 from crm.users.services import tokens as token_services
 from crm.web import context, idempotency
 from crm.web.htmx import is_fragment_request
+from crm.web.viewer import Viewer
 
 __all__ = [
     "Scope",
@@ -146,8 +147,9 @@ def forget() -> None:
     g.viewer = g.user_session = None
 
 
-def shown(viewer: User) -> dict[str, Any]:
+def shown(known: Viewer) -> dict[str, Any]:
     """What pages show of who is signed in."""
+    viewer = cast("User", known)
     return {
         "id": viewer.id,
         "name": viewer.name,

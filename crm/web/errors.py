@@ -71,6 +71,10 @@ def answer(error: Exception) -> Response:
     """Shape any error. Unknown ones are logged with the number that the user is shown."""
     if isinstance(error, HTTPException) and error.response is not None:
         return make_response(error.response)
+    if isinstance(error, SecurityError):
+        # No address can be built for a host that is not ours, so no page can be drawn either.
+        text = gettext(ERRORS["core.host_unknown"])
+        return Response(text, 400, content_type="text/plain; charset=utf-8")
     refusal, status = _as_refusal(error)
     fields = refusal.details.get("fields", {})
     code, text = refusal.code, message(refusal)

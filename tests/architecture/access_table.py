@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from werkzeug.routing import AnyConverter, Rule
 
 from crm.customers.models import Segment
 from crm.customers.services import segments
@@ -60,6 +61,17 @@ CLAIM = Reaches("own+pool", "team+pool", "none", "all")
 
 PUBLIC = Row(ALL, ALL, is_public=True)
 SIGNED_IN = Row(ALL, ALL)
+
+
+def examples(rule: Rule) -> dict[str, Any]:
+    """Values for the address of any route; the thing they name need not exist."""
+    found: dict[str, Any] = dict.fromkeys(rule.arguments, 1)
+    for name, converter in rule._converters.items():
+        if isinstance(converter, AnyConverter):
+            found[name] = min(converter.items)
+    if "filename" in found:
+        found["filename"] = "app.css"
+    return found
 
 
 def only(who: Reaches) -> Row:

@@ -27,6 +27,7 @@ from tests.architecture.access_table import (
     Far,
     Reaches,
     Row,
+    examples,
 )
 from tests.factories.users import bearer, make_team, make_user
 
@@ -83,7 +84,7 @@ class Walk:
         values = THINGS[row.thing](self.session, owner) if row.thing else {}
         headers = bearer(self.session, viewer) if viewer and is_api else {}
         client = self._browser_of(viewer if not is_api else None)
-        inside = {name: values.get(name, _example(name)) for name in rule.arguments}
+        inside = {name: values.get(name, example) for name, example in examples(rule).items()}
         body = {**(values if row.in_body else {}), **row.body}
         sent: dict[str, Any] = (
             {"json": body} if is_api and method not in {"GET", "DELETE"} else {"data": body}
@@ -143,10 +144,6 @@ def test_authz_matrix(rule: Rule, walk: Walk, world: World) -> None:
                         f"{answer.status} {answer.location or ''}, expected {expected}"
                     )
     assert wrong == []
-
-
-def _example(argument: str) -> str | int:
-    return "app.css" if argument == "filename" else 1
 
 
 def _expected(row: Row, viewer: User, owner: User | None) -> str:
