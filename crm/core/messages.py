@@ -66,8 +66,6 @@ ERRORS: dict[str, str] = {
     "activities.gate_closed": N_("This stage is not finished: %(missing)s."),
     "activities.launch_instead": N_("Execution begins with the launch."),
     "activities.reason_missing": N_("Going back needs a reason."),
-    "activities.not_running": N_("The activity is not being executed."),
-    "activities.target_excluded": N_("This customer is not contacted in this activity."),
     "core.sign_in_first": N_("Send a token: Authorization: Bearer …"),
     "core.token_invalid": N_("This token is unknown, has ended or was withdrawn."),
     # users
