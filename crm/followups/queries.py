@@ -122,7 +122,7 @@ def next_due(session: Session, customer_ids: Sequence[int]) -> Mapping[int, date
         .where(FollowUp.customer_id.in_(customer_ids), is_open())
         .group_by(FollowUp.customer_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def open_by_subject(session: Session, subject_ids: Sequence[int]) -> Mapping[int, datetime]:
@@ -133,7 +133,7 @@ def open_by_subject(session: Session, subject_ids: Sequence[int]) -> Mapping[int
         .where(Customer.subject_id.in_(subject_ids), is_open())
         .group_by(Customer.subject_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def planned_by_owner(session: Session, activity_id: int) -> Mapping[int, int]:
@@ -143,7 +143,7 @@ def planned_by_owner(session: Session, activity_id: int) -> Mapping[int, int]:
         .where(FollowUp.activity_id == activity_id)
         .group_by(FollowUp.owner_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def unreminded(*, by: datetime) -> Select[FollowUp]:
