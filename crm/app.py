@@ -80,6 +80,7 @@ NAV = [
             NavItem(_l("Activities"), "activities.index", "target-arrow", key="a"),
             NavItem(_l("Contact rules"), "outreach.policy", "shield-half"),
             NavItem(_l("Reports"), "reports.index", "chart-histogram", key="r"),
+            NavItem(_l("Users"), "users.index", "users-group", roles=frozenset({"admin"})),
         ],
     ),
 ]
@@ -88,6 +89,7 @@ LINKS = {
     "log": "followups.new",
     "password": "users.password",
     "preferences": "users.preferences",
+    "profile": "users.profile",
     "search": "search.index",
     "sign_out": "users.sign_out",
 }

@@ -23,6 +23,7 @@ from crm.customers import jobs as customer_jobs
 from crm.followups import jobs as followup_jobs
 from crm.reports import jobs as report_jobs
 from crm.settings import Settings
+from crm.users import jobs as user_jobs
 from crm.users.models import User
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ JOBS: tuple[Job, ...] = (
     *customer_jobs.JOBS,
     *followup_jobs.JOBS,
     *report_jobs.JOBS,
+    *user_jobs.JOBS,
 )
 
 
