@@ -73,7 +73,7 @@ def answer(error: Exception) -> Response:
         return make_response(error.response)
     if isinstance(error, SecurityError):
         # No address can be built for a host that is not ours, so no page can be drawn either.
-        text = gettext(ERRORS["core.host_unknown"])
+        text = message(Invalid("core.host_unknown"))
         return Response(text, 400, content_type="text/plain; charset=utf-8")
     refusal, status = _as_refusal(error)
     fields = refusal.details.get("fields", {})
