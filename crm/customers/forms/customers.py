@@ -31,7 +31,7 @@ LABELS: Mapping[str, Any] = {
     "kind": _l("Kind"),
     "company": _l("Company"),
     "phone": _l("Phone"),
-    "email": _l("E-mail"),
+    "email": _l("E-mail address"),
     "region": _l("Region"),
     "source": _l("Source"),
     "external_id": _l("Customer number"),

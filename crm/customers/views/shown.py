@@ -152,7 +152,7 @@ def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
     entry = one.row
     if entry.kind in panels:
         panel = panels[entry.kind]
-        return Event(one.at, "notes", "indigo", str(panel.label), "", one.by, panel, entry.details)
+        return Event(one.at, "note", "indigo", str(panel.label), "", one.by, panel, entry.details)
     titles = {
         "customers.created": gettext("Record made"),
         "customers.claimed": gettext("Taken from the pool"),
@@ -160,7 +160,7 @@ def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
         "customers.returned": gettext("Given back to the pool"),
         "customers.imported": gettext("Came in by import"),
     }
-    title = titles.get(entry.kind, str(entry.details.get("title", entry.kind)))
+    title = titles.get(entry.kind, gettext("Note"))
     return Event(one.at, "user", "amber", title, str(entry.details.get("note", "")), one.by)
 
 
