@@ -200,8 +200,12 @@ def _make_demo(sessions: Sessions) -> None:
     from crm import demo as shop  # noqa: PLC0415 - a second of set-up that no other command needs
 
     click.echo("Making the demo shop …")
-    for line in shop.make(sessions, now=clock.now()):
-        click.echo(line)
+    try:
+        for line in shop.make(sessions, now=clock.now()):
+            click.echo(line)
+    except BaseException:
+        click.echo("The demo shop is unfinished: `crm demo --reset` makes it anew.", err=True)
+        raise
 
 
 def _run_web(settings: Settings) -> None:
