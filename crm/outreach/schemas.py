@@ -20,10 +20,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """Which customer's mark is cleared, and why."""
+    """Why a mark is cleared."""
 
-    customer_id: int
-    reason: str = ""
+    reason: str
 
 
 class AskedIn(InputSchema[Asked]):
@@ -44,7 +43,6 @@ class MarkIn(InputSchema[Mark]):
 class ClearedIn(InputSchema[Cleared]):
     command: ClassVar[type[Cleared]] = Cleared
 
-    customer_id = fields.Integer(required=True)
     reason = fields.String(required=True, validate=not_blank(500))
 
 

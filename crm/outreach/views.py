@@ -65,12 +65,12 @@ def suppress() -> ResponseReturnValue:
     return toast(back, _("%(name)s is not contacted any more.", name=customer.title))
 
 
-@bp.post("/suppressions/<int:suppression_id>/clearing")
+@bp.post("/customers/<int:customer_id>/suppressions/<int:suppression_id>/clearing")
 @login_required
-def clear(suppression_id: int) -> ResponseReturnValue:
+def clear(customer_id: int, suppression_id: int) -> ResponseReturnValue:
     session, viewer = context.session(), current_user()
     wanted = _parsed(ClearingForm(request.form))
-    customer = customer_queries.get(session, wanted.customer_id, visible_to=viewer)
+    customer = customer_queries.get(session, customer_id, visible_to=viewer)
     services.clear(
         session,
         suppression_id,

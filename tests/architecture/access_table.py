@@ -19,7 +19,10 @@ from crm.users.models import ApiToken, PasswordReset, User, UserSession
 from crm.users.rules import digest
 from crm.users.services import sessions
 from crm.users.services.sessions import Browser
+from tests.factories.activities import make_activity, make_goal, make_plan
 from tests.factories.customers import make_customer, make_tag
+from tests.factories.outreach import make_suppression
+from tests.factories.reports import make_drawn_run
 from tests.factories.users import NOW, make_team, make_token, make_user
 
 Far = Literal["none", "own", "own+pool", "team", "team+pool", "all"]
@@ -59,6 +62,14 @@ EDIT = Reaches("own", "team+pool", "none", "all")
 ASSIGN = Reaches("none", "team+pool", "none", "all")
 CLAIM = Reaches("own+pool", "team+pool", "none", "all")
 
+# A report about one person: his lead sees its figures too, a colleague does not.
+REPORTS = Reaches("own", "team", "all", "all")
+
+# Activities: a rep sees those he takes part in; leads run their team's.
+ACTIVITIES = Reaches("own", "team", "all", "all")
+RUN = Reaches("none", "team", "all", "all")
+PLANNERS = Reaches("none", "all", "all", "all")
+
 PUBLIC = Row(ALL, ALL, is_public=True)
 SIGNED_IN = Row(ALL, ALL)
 
@@ -96,6 +107,9 @@ AN_ORDER = {
     "amount_fen": 12_345,
     "ordered_at": "2026-11-18T10:00:00+08:00",
 }
+
+AN_ACTIVITY = {"title": "双12", "starts_on": "2026-12-01", "ends_on": "2026-12-12"}
+A_GOAL = {"metric": "deals", "target": "20"}
 
 ROWS: dict[str, Row] = {
     # the house
@@ -188,6 +202,52 @@ ROWS: dict[str, Row] = {
     "segments_api.members": of("segment", ALL),
     "segments_api.update": of("segment", ALL, LEADS, body={"version": 1, "name": "回头客"}),
     "segments_api.destroy": of("segment", ALL, LEADS),
+    # outreach
+    "outreach.policy": SIGNED_IN,
+    "outreach.answer": of("customer", SIGHT),
+    "outreach.suppress": of("mark", SIGHT, EDIT, in_body=True),
+    "outreach.clear": of("suppression", SIGHT, ASSIGN, body={"reason": "Signed form"}),
+    "outreach_api.answer": SIGNED_IN,
+    # activities
+    "activities.index": SIGNED_IN,
+    "activities.new": only(PLANNERS),
+    "activities.create": only(PLANNERS),
+    "activities.show": of("activity", ACTIVITIES),
+    "activities.show_tab": of("activity", ACTIVITIES),
+    "activities.preview": of("activity", ACTIVITIES, RUN),
+    "activities.launch": of("activity", ACTIVITIES, RUN),
+    "activities.edit": of("activity", ACTIVITIES, RUN),
+    "activities.update": of("activity", ACTIVITIES, RUN),
+    "activities.create_goal": of("activity", ACTIVITIES, RUN),
+    "activities.destroy_goal": of("activity", ACTIVITIES, RUN),
+    "activities.create_plan": of("activity", ACTIVITIES, RUN),
+    "activities.destroy_plan": of("activity", ACTIVITIES, RUN),
+    "activities.advance": of("activity", ACTIVITIES, RUN),
+    "activities.go_back": of(
+        "activity", ACTIVITIES, RUN, body={"stage": "goal", "reason": "Too vague"}
+    ),
+    "activities_api.index": SIGNED_IN,
+    "activities_api.create": Row(ALL, PLANNERS, body=AN_ACTIVITY),
+    "activities_api.show": of("activity", ACTIVITIES),
+    "activities_api.update": of("activity", ACTIVITIES, RUN, body=AN_ACTIVITY),
+    "activities_api.goals": of("activity", ACTIVITIES),
+    "activities_api.create_goal": of("activity", ACTIVITIES, RUN, body=A_GOAL),
+    "activities_api.destroy_goal": of("activity", ACTIVITIES, RUN),
+    "activities_api.plans": of("activity", ACTIVITIES),
+    "activities_api.create_plan": of("activity", ACTIVITIES, RUN, body={"segment_id": 0}),
+    "activities_api.destroy_plan": of("activity", ACTIVITIES, RUN),
+    "activities_api.launch": of("activity", ACTIVITIES, RUN),
+    "activities_api.targets": of("activity", ACTIVITIES),
+    # reports: everybody reads within his own reach
+    "reports.index": SIGNED_IN,
+    "reports.runs": SIGNED_IN,
+    "reports.create": SIGNED_IN,
+    "reports.file": of("report", REPORTS),
+    "reports_api.show": SIGNED_IN,
+    "reports_api.index": SIGNED_IN,
+    "reports_api.create": SIGNED_IN,
+    "reports_api.show_run": of("report", REPORTS),
+    "reports_api.file": of("report", REPORTS),
     "search.index": SIGNED_IN,
     "customers_api.index": SIGNED_IN,
     "customers_api.show": of("customer", SIGHT),
@@ -213,6 +273,33 @@ def _segment(session: Session, owner: User | None) -> dict[str, Any]:
     wanted = segments.Describe(name, A_SEGMENT["rule"])
     segment = segments.create(session, wanted, by=by, now=NOW)
     return {"segment_id": segment.id, "public_id": segment.public_id}
+
+
+def _activity(session: Session, owner: User | None) -> dict[str, Any]:
+    by = owner or make_user(session, role="admin")
+    activity = make_activity(session, owner=by)
+    segment = session.get_one(Segment, _segment(session, by)["segment_id"])
+    return {
+        "activity_id": activity.id,
+        "public_id": activity.public_id,
+        "goal_id": make_goal(session, activity).id,
+        "plan_id": make_plan(session, activity, segment).id,
+    }
+
+
+def _mark(session: Session, owner: User | None) -> dict[str, Any]:
+    return {"customer_id": make_customer(session, owner=owner).id}
+
+
+def _suppression(session: Session, owner: User | None) -> dict[str, Any]:
+    customer = make_customer(session, owner=owner)
+    mark = make_suppression(session, customer)
+    return {"customer_id": customer.id, "suppression_id": mark.id}
+
+
+def _report(session: Session, owner: User | None) -> dict[str, Any]:
+    run = make_drawn_run(session, owner or make_user(session))
+    return {"public_id": run.public_id}
 
 
 def _team(session: Session, owner: User | None) -> dict[str, Any]:
@@ -250,15 +337,19 @@ def _reset(session: Session, owner: User | None) -> dict[str, Any]:
 
 #: Kind → builder (session, owner or None for the pool) → values for the address or the body.
 THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
+    "activity": _activity,
     "api_token": _api_token,
     "customer": _customer,
+    "mark": _mark,
     "person": _person,
+    "report": _report,
     "reset": _reset,
     "segment": _segment,
+    "suppression": _suppression,
     "team": _team,
     "user_session": _user_session,
 }
 #: Kinds that nobody owns: built once, without an owner.
 UNOWNED = frozenset({"person", "reset", "segment", "team"})
 #: Kinds that always belong to somebody.
-ALWAYS_OWNED = frozenset({"user_session", "api_token"})
+ALWAYS_OWNED = frozenset({"activity", "user_session", "api_token", "report"})

@@ -72,8 +72,8 @@ def test_only_a_lead_allows_contacts_again_and_says_why(
     wang, lead = make_rep(session), make_lead(session)
     customer = make_customer(session, owner=wang)
     mark = make_suppression(session, customer)
-    address = f"/outreach/suppressions/{mark.id}/clearing"
-    form = {"customer_id": customer.id, "reason": "Signed form"}
+    address = f"/outreach/customers/{customer.id}/suppressions/{mark.id}/clearing"
+    form = {"reason": "Signed form"}
     assert client_for(wang).post(address, data=form).status_code == 403
     assert client_for(lead).post(address, data={**form, "reason": ""}).status_code == 422
     assert client_for(lead).post(address, data=form).status_code == 303

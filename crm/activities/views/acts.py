@@ -30,6 +30,7 @@ def new() -> ResponseReturnValue:
 @bp.post("/")
 @login_required
 def create() -> ResponseReturnValue:
+    policies.require(current_user(), "activities.create")
     form = ActivityForm(request.form, choices=_people())
     draft = form.parse()
     if draft is None:
@@ -76,6 +77,7 @@ def update(activity_id: int) -> ResponseReturnValue:
 @login_required
 def create_goal(activity_id: int) -> ResponseReturnValue:
     activity, session = _found(activity_id), context.session()
+    policies.require(current_user(), "activities.edit", activity)
     goals = session.scalars(queries.goals(activity.id)).all()
     form = GoalForm(request.form, choices=forms.goal_choices(goals))
     draft = form.parse()
@@ -104,6 +106,7 @@ def destroy_goal(activity_id: int, goal_id: int) -> ResponseReturnValue:
 @login_required
 def create_plan(activity_id: int) -> ResponseReturnValue:
     activity, session = _found(activity_id), context.session()
+    policies.require(current_user(), "activities.edit", activity)
     segments = session.scalars(segment_queries.by_name()).all()
     form = PlanForm(request.form, choices=forms.plan_choices(segments))
     draft = form.parse()
