@@ -14,7 +14,10 @@ from crm.core.db import dialect_name
 from crm.core.errors import DomainError
 
 CANCELLED = "57014"  # PostgreSQL's query_canceled
-SETTING = "statement_timeout"
+TIMEOUT = "statement_timeout"
+#: Statements with a deadline differ from each other: a plan for any values, or half a second of
+#: compiling to machine code, costs more than the statement itself.
+ASKED_ONCE = {"plan_cache_mode": "force_custom_plan", "jit": "off"}
 STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: some milliseconds
 
 
@@ -46,18 +49,21 @@ def _sqlite(session: Session, seconds: float, refusal: DomainError) -> Iterator[
 
 @contextmanager
 def _postgresql(session: Session, seconds: float, refusal: DomainError) -> Iterator[None]:
-    before = session.scalar(select(func.current_setting(SETTING)))
+    before = session.scalar(select(func.current_setting(TIMEOUT))) or "0"
     try:
         # The savepoint keeps the transaction usable after the database has cancelled a statement.
         with session.begin_nested():
-            _set(session, f"{int(seconds * 1000)}ms")
+            _set(session, {TIMEOUT: f"{int(seconds * 1000)}ms", **ASKED_ONCE})
             yield
-            _set(session, before)
+            _set(session, {TIMEOUT: before})
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) == CANCELLED:
             raise refusal from error
         raise
 
 
-def _set(session: Session, value: str | None) -> None:
-    session.execute(select(func.set_config(SETTING, value, true())))
+def _set(session: Session, settings: dict[str, str]) -> None:
+    """For the rest of this transaction."""
+    session.execute(
+        select(*[func.set_config(name, value, true()) for name, value in settings.items()])
+    )

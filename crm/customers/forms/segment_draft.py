@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from crm.core.errors import Invalid
+from crm.core.errors import Conflict, Invalid
 from crm.customers.rules.segments import MOST_NODES, Condition, Group, Join, Node
 from crm.customers.segment_fields import (
     Kind,
@@ -138,15 +138,14 @@ class Draft:
                 self._act_on(node, verb)
             return
 
-    def mark(self, refusal: Invalid, text: str) -> bool:
-        """Put a refusal beside the place its path names. False: it concerns the whole rule."""
+    def at(self, refusal: Invalid | Conflict) -> Row | Box:
+        """The place that a refusal's path names; the root when it concerns the whole rule."""
         node: Row | Box = self.root
         for step in str(refusal.details.get("path", "")).split(".")[1:]:
             found = _STEP.fullmatch(step)
             if found and isinstance(node, Box) and int(found[1]) < len(node.members):
                 node = node.members[int(found[1])]
-        node.problem = text
-        return node is not self.root
+        return node
 
     def _act_on(self, box: Box, verb: str) -> None:
         if verb == "condition":

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from crm.core import db
 from crm.core.errors import Conflict, Invalid
 from crm.core.panels import Panel
+from crm.customers.forms.segment_draft import Row
 from crm.customers.forms.segments import SegmentEditForm, SegmentForm, Words
 from crm.customers.models import Segment
 from crm.customers.queries import segments as queries
@@ -154,13 +155,25 @@ def _page(form: AnyForm, segment: Segment | None, status: int = 200) -> Response
 
 
 def _refused(form: AnyForm, segment: Segment | None, refusal: Invalid | Conflict) -> Response:
-    text = errors.message(refusal)
-    if not isinstance(refusal, Invalid) or not form.draft.mark(refusal, text):
-        form.errors = {"name" if refusal.code == "segments.name_taken" else "": [text]}
+    text = _marked(form, refusal)
+    form.errors = {"name" if refusal.code == "segments.name_taken" else "": [text]}
     if segment is not None and isinstance(refusal, Conflict):
         theirs = _read_aloud(segment, _words())
         form.errors[""].append(_("It now reads: %(sentence)s", sentence=theirs))
     return _page(form, segment, status=errors.STATUS[type(refusal)])
+
+
+def _marked(form: AnyForm, refusal: Invalid | Conflict) -> str:
+    """What is wrong, by the condition's number instead of its path; put beside it too."""
+    node = form.draft.at(refusal)
+    rows = form.draft.rows()
+    place = _("Rule")
+    if isinstance(node, Row):
+        place = _("Condition %(number)s", number=rows.index(node) + 1)
+    text = errors.message(type(refusal)(refusal.code, **{**refusal.details, "path": place}))
+    if isinstance(refusal, Invalid) and "path" in refusal.details:
+        node.problem = text
+    return text
 
 
 def _shown(
@@ -190,9 +203,7 @@ def _read(form: AnyForm, words: Words, *, with_members: bool = False) -> Reading
             row.alone = number
         members, why = _members(rule) if with_members else ((), None)
     except Invalid as refusal:
-        text = errors.message(refusal)
-        form.draft.mark(refusal, text)
-        return Reading(problem=text)
+        return Reading(problem=_marked(form, refusal))
     return Reading(words.sentence(tree), "", counted, members, why)
 
 
