@@ -129,7 +129,7 @@
   }
 
   /* ---------- Rows: the cursor and the ticks ---------- */
-  const rows = () => $$("[data-rows] > tr, [data-rows] > li").filter((row) => row.offsetParent);
+  const rows = () => $$("[data-rows] > tr, [data-rows] > li").filter((row) => row.offsetParent && $("a[href]", row));
   const cursorRow = () => $(".is-cursor");
   function moveCursor(step) {
     const all = rows();
