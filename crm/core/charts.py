@@ -148,9 +148,7 @@ def _drawn(spec: str, label: str) -> str:
     import vl_convert  # noqa: PLC0415 - an 80 MB engine: only a process that draws pays for it
 
     with _engine:
-        if _FONTS.is_dir():
-            # Text is measured with the font it will be shown in, or labels collide.
-            vl_convert.register_font_directory(str(_FONTS))
+        _register_fonts()
         raw: str = vl_convert.vegalite_to_svg(
             spec,
             vl_version="6.4",
@@ -164,6 +162,15 @@ def _drawn(spec: str, label: str) -> str:
     root.set("role", "img")
     root.set("aria-label", label)
     return ElementTree.tostring(root, encoding="unicode")
+
+
+@lru_cache(maxsize=1)
+def _register_fonts() -> None:
+    """Measure text with the font it will be shown in, or labels collide."""
+    import vl_convert  # noqa: PLC0415
+
+    if _FONTS.is_dir():
+        vl_convert.register_font_directory(str(_FONTS))
 
 
 def _tidy(parent: ElementTree.Element) -> None:

@@ -1,13 +1,18 @@
 """Targets that reached steps on given days, straight in the tables: what reports count."""
 
+import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.activities.models import Activity, ActivityPlan, Step, Target, TargetStep
+from crm.core import files
 from crm.customers.models import Customer, Segment
+from crm.reports.models import ReportKind, ReportRun, RunState
+from crm.reports.rules.scope import PERSON, Scope
+from crm.reports.services.runs import FOLDER
 from crm.users.models import User
 from tests.factories.activities import make_plan, make_segment
 from tests.factories.customers import NOW, make_customer
@@ -41,6 +46,28 @@ def make_target(
     )
     session.flush()
     return target
+
+
+def make_drawn_run(session: Session, of: User) -> ReportRun:
+    """A report about this one person's targets, with its file."""
+    content = b"%PDF-1.7 a report"
+    run = ReportRun(
+        kind=ReportKind.CONVERSION,
+        month=date(2026, 11, 1),
+        as_of=date(2026, 11, 18),
+        locale=of.locale,
+        by_id=of.id,
+        scope=str(Scope(PERSON, of.id)),
+        state=RunState.DONE,
+        figures={},
+        created_at=NOW,
+        file_sha256=hashlib.sha256(content).hexdigest(),
+    )
+    session.add(run)
+    session.flush()
+    run.file_name = f"{run.public_id}.pdf"
+    (files.folder(session, FOLDER) / run.file_name).write_bytes(content)
+    return run
 
 
 def _plan(session: Session, activity: Activity) -> ActivityPlan:
