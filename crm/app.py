@@ -26,6 +26,7 @@ from crm.customers.views import search as search_views
 from crm.customers.views import segments as segment_views
 from crm.followups import api as followups_api
 from crm.followups import handlers as followup_handlers
+from crm.followups import panels as followup_panels
 from crm.followups import queries as followup_queries
 from crm.followups import views as followup_views
 from crm.outreach import api as outreach_api
@@ -157,9 +158,14 @@ def wire_panels() -> Panels:
     """What upper modules show on lower modules' pages."""
     panels = Panels()
     panels.offer("customers.column", outreach_panels.COLUMN)
-    panels.offer("customers.card", outreach_panels.CARD)
-    panels.offer("customers.timeline", *outreach_panels.TIMELINE, activity_panels.TIMELINE)
-    panels.offer("customers.card", activity_panels.CARD)
+    panels.offer("customers.card", outreach_panels.CARD, followup_panels.CARD, activity_panels.CARD)
+    panels.offer(
+        "customers.timeline",
+        *outreach_panels.TIMELINE,
+        activity_panels.TIMELINE,
+        *followup_panels.TIMELINE,
+    )
+    panels.offer("followups.rail", activity_panels.RAIL)
     panels.offer("segments.used_by", activity_panels.USED_BY)
     panels.finders.append(activity_panels.FINDER)
     return panels

@@ -11,11 +11,13 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from crm.activities import forms, queries
-from crm.activities.models import Activity
+from crm.activities.models import Activity, Step
+from crm.core.company import company
 from crm.core.panels import Finder, Hit, Panel
 from crm.users.models import User
 
 HITS = 4
+RUNNING = 3  # on the rail of the workbench
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,62 @@ def parts(
         )
         found[target.customer_id].append(part)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a running activity stands, with what is the viewer's own in it."""
+
+    activity: Activity
+    days_left: int
+    goal: str
+    share: int | None
+    mine_total: int
+    mine_talked: int
+
+
+def progress(
+    session: Session, ids: Sequence[int], viewer: User, now: datetime
+) -> Mapping[int, Sequence[Progress]]:
+    """The viewer's running activities, for the rail of the workbench; nobody else's."""
+    running = session.scalars(queries.under_way(viewer, limit=RUNNING)).all()
+    keys = [activity.id for activity in running]
+    if viewer.id not in ids or not keys:
+        return {}
+    whole = queries.counts_of(session, keys)
+    mine = queries.counts_of(session, keys, of=viewer)
+    goals = session.scalars(queries.main_goals(keys)).all()
+    figures = queries.figures(session, goals, whole)
+    today = company(session).day_of(now)
+    shown = []
+    for activity in running:
+        goal = next((figures[g.id] for g in goals if g.activity_id == activity.id), None)
+        own = mine.get(activity.id, queries.Counts())
+        shown.append(
+            Progress(
+                activity=activity,
+                days_left=(activity.ends_on - today).days,
+                goal=_goal_in_words(goal),
+                share=_percent(goal),
+                mine_total=own.total,
+                mine_talked=own.reached.get(Step.TALK.rank, 0),
+            )
+        )
+    return {viewer.id: shown}
+
+
+def _goal_in_words(figures: queries.Figures | None) -> str:
+    if figures is None:
+        return ""
+    goal = figures.goal
+    now = forms.figure(figures.now, goal.unit)
+    return f"{now} / {forms.figure(goal.target, goal.unit)}"
+
+
+def _percent(figures: queries.Figures | None) -> int | None:
+    if figures is None or figures.share is None:
+        return None
+    return min(100, int(figures.share * 100))
 
 
 def used_by(
@@ -81,4 +139,5 @@ def _nothing(
 CARD = Panel("activities", _l("Activities"), "activities/_card.html", parts)
 USED_BY = Panel("activities", _l("Activities"), "activities/_used_by.html", used_by)
 TIMELINE = Panel("activities.step", _l("Step reached"), "activities/_step.html", _nothing)
+RAIL = Panel("activities", _l("My activities"), "activities/_rail.html", progress)
 FINDER = Finder(_l("Activities"), "target", hits)

@@ -115,6 +115,16 @@ def open_of_customer(
     return session.scalars(wanted.order_by(FollowUp.due_at, FollowUp.id).limit(1)).first()
 
 
+def open_of_customers(customer_ids: Sequence[int]) -> Select[FollowUp]:
+    """The open contacts of these customers with owner and activity, those due first."""
+    return (
+        open_followups()
+        .where(FollowUp.customer_id.in_(customer_ids))
+        .options(*_SHOWN)
+        .order_by(FollowUp.due_at, FollowUp.id)
+    )
+
+
 def next_due(session: Session, customer_ids: Sequence[int]) -> Mapping[int, datetime]:
     """When each customer's next open contact falls due; those without one are missing."""
     rows = session.execute(

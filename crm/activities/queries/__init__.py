@@ -26,6 +26,7 @@ from crm.activities.queries.records import (
     recent,
     taken_part,
     titled_like,
+    under_way,
     visible_to,
     with_plans,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "taken_part",
     "targets",
     "titled_like",
+    "under_way",
     "visible_to",
     "with_plans",
 ]

@@ -10,6 +10,7 @@ from crm.activities.models import (
     ActivityPlan,
     Goal,
     GoalKind,
+    LoopStage,
     StageEntry,
     Step,
     Target,
@@ -77,6 +78,16 @@ def recent(user: User, *, limit: int) -> Select[Activity]:
         .where(visible_to(user))
         .options(joinedload(Activity.owner))
         .order_by(Activity.starts_on.desc(), Activity.id.desc())
+        .limit(limit)
+    )
+
+
+def under_way(user: User, *, limit: int) -> Select[Activity]:
+    """Launched activities that the user may see and that are not over, those ending first."""
+    return (
+        select(Activity)
+        .where(visible_to(user), Activity.stage == LoopStage.EXECUTION)
+        .order_by(Activity.ends_on, Activity.id)
         .limit(limit)
     )
 

@@ -1,0 +1,58 @@
+"""Follow-ups on the customer's page: what is planned, and what took place in the timeline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.core.panels import Panel
+from crm.customers.models import Customer
+from crm.followups import forms, queries
+from crm.followups.models import FollowUp
+from crm.users import policies
+from crm.users.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The open contacts with this customer and what the viewer may do about them."""
+
+    followups: Sequence[FollowUp]
+    steps: Mapping[Any, Any]
+    may_plan: bool
+    viewer_id: int
+
+
+def cards(session: Session, ids: Sequence[int], viewer: User, now: datetime) -> Mapping[int, Card]:
+    del now
+    open_ones = session.scalars(queries.open_of_customers(ids)).all()
+    customers = session.scalars(select(Customer).where(Customer.id.in_(ids)))
+    return {
+        customer.id: Card(
+            [followup for followup in open_ones if followup.customer_id == customer.id],
+            forms.STEP_LABELS,
+            policies.may(viewer, "followups.plan", customer),
+            viewer.id,
+        )
+        for customer in customers
+    }
+
+
+def _nothing(
+    session: Session, ids: Sequence[int], viewer: User, now: datetime
+) -> Mapping[int, Any]:
+    """Timeline entries carry their own details."""
+    del session, ids, viewer, now
+    return {}
+
+
+CARD = Panel("followups", _l("Follow-ups"), "followups/_card.html", cards)
+TIMELINE = (
+    Panel("followups.logged", _l("Follow-up"), "followups/_logged.html", _nothing),
+    Panel("followups.cancelled", _l("Planned contact given up"), "", _nothing),
+    Panel("followups.taken_back", _l("Follow-up taken back"), "", _nothing),
+)
