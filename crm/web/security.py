@@ -7,11 +7,22 @@ from flask import Flask, Response, g, request
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import RequestRedirect
+from werkzeug.routing import IntegerConverter, RequestRedirect, ValidationError
 
 from crm.settings import Settings
 
 csrf = CSRFProtect()
+TOO_LARGE = 2**63  # beyond what both databases can look for
+
+
+class RowId(IntegerConverter):
+    """A number in an address; one that no row can have is an address that does not exist."""
+
+    def to_python(self, value: str) -> int:
+        number: int = super().to_python(value)
+        if number >= TOO_LARGE:
+            raise ValidationError
+        return number
 
 
 def csp_nonce() -> str:
@@ -35,6 +46,7 @@ def install(app: Flask, settings: Settings) -> None:
         MAX_FORM_PARTS=1_000,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session itself
     )
+    app.url_map.converters["int"] = RowId
     csrf.init_app(app)
     app.after_request(_add_headers)
     if settings.trusted_proxies:

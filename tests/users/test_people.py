@@ -243,6 +243,15 @@ def test_one_changes_ones_own_name_phone_and_language(
     assert user.role is Role.REP
 
 
+def test_a_number_too_large_for_the_database_is_nobodys(
+    client_for: ClientFor, session: Session
+) -> None:
+    client = client_for(make_admin(session))
+
+    assert client.get(f"/users/{2**63}/edit").status_code == 404
+    assert client.get(f"/users/{2**63 - 1}/edit").status_code == 404
+
+
 def _row(session: Session, user: User) -> dict[str, object]:
     session.refresh(user)
     return {name: getattr(user, name) for name in User.__table__.columns.keys()}  # noqa: SIM118
