@@ -95,6 +95,8 @@ def _as_refusal(error: Exception) -> tuple[DomainError, int]:
         return Unavailable("core.busy", retry_after=2), 503
     if isinstance(error, HTTPException) and not isinstance(error, InternalServerError):
         return _http_refusal(error)
+    if isinstance(error, RecursionError) and request.is_json:
+        return Invalid("core.bad_request"), 400  # JSON nested deeper than any reader goes
     log.error("request %s failed", context.request_id(), exc_info=error)
     return Unavailable("core.unexpected", request_id=context.request_id()), 500
 

@@ -366,3 +366,14 @@ def test_a_program_is_told_what_is_wrong_with_a_rule(
     answer = client.post("/api/v1/segments/count", json={"rule": rule}, headers=headers)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
     assert "rule" in answer.get_json()["message"]
+
+
+def test_json_without_bottom_is_refused_before_it_is_read(
+    session: Session, client: FlaskClient
+) -> None:
+    headers = bearer(session, make_user(session, role="lead"), [Scope.SEGMENTS_READ])
+    session.commit()
+    bomb = '{"rule": ' + '{"not": ' * 50_000 + "1" + "}" * 50_001
+    headers["Content-Type"] = "application/json"
+    answer = client.post("/api/v1/segments/count", data=bomb, headers=headers)
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "core.bad_request")
