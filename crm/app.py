@@ -22,6 +22,7 @@ from crm.customers.api import orders as orders_api
 from crm.customers.api import segments as segments_api
 from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import customers as customer_views
+from crm.customers.views import imports as import_views
 from crm.customers.views import search as search_views
 from crm.customers.views import segments as segment_views
 from crm.followups import api as followups_api
@@ -46,6 +47,7 @@ PAGES = [
     customer_views.bp,
     search_views.bp,
     segment_views.bp,
+    import_views.bp,
     outreach_views.bp,
     activity_views.bp,
     followup_views.bp,
@@ -78,15 +80,29 @@ NAV = [
             ),
             NavItem(_l("Customers"), "customers.index", "users", key="c"),
             NavItem(_l("Segments"), "segments.index", "chart-pie-2", key="s"),
+        ],
+    ),
+    NavGroup(
+        _l("Sales activities"),
+        [
             NavItem(_l("Activities"), "activities.index", "target-arrow", key="a"),
-            NavItem(_l("Contact rules"), "outreach.policy", "shield-half"),
             NavItem(_l("Reports"), "reports.index", "chart-histogram", key="r"),
+        ],
+    ),
+    NavGroup(
+        _l("Outreach and settings"),
+        [
+            NavItem(_l("Contact rules"), "outreach.policy", "shield-half"),
+            NavItem(
+                _l("Import"), "imports.index", "file-import", roles=frozenset({"lead", "admin"})
+            ),
             NavItem(_l("Users"), "users.index", "users-group", roles=frozenset({"admin"})),
         ],
     ),
 ]
 
 LINKS = {
+    "imports": "imports.index",
     "log": "followups.new",
     "password": "users.password",
     "preferences": "users.preferences",
