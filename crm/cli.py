@@ -20,11 +20,18 @@ from sqlalchemy.orm import Session
 
 from crm import app, doctor, migrations
 from crm import worker as workers
-from crm.core import clock, db
+from crm.core import clock, db, spreadsheet
 from crm.core.db import Sessions
 from crm.core.errors import DomainError
 from crm.core.messages import ERRORS
-from crm.settings import Settings, SettingsError
+from crm.customers.models import Import, ImportKind, ImportState
+from crm.customers.queries import imports as import_queries
+from crm.customers.queries import segments as segment_queries
+from crm.customers.rules import mappings
+from crm.customers.services import importing
+from crm.reports import services as reports
+from crm.reports.rules.conversion import parse_month
+from crm.settings import LOCALES, Settings, SettingsError
 from crm.users import queries as user_queries
 from crm.users import services as users
 from crm.users.models import Role, Team, User
@@ -36,7 +43,7 @@ STOP_PATIENCE = 20  # seconds a child may take to finish its work
 def main() -> None:
     """Run the command; a refusal is one sentence and exit code 1, never a stack trace."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for talkative in ("alembic", "apscheduler"):
+    for talkative in ("alembic", "apscheduler", "fontTools", "weasyprint"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         crm(standalone_mode=False)
@@ -163,6 +170,102 @@ def reset_password(email: str) -> None:
         found = user_queries.get_by_email(session, email)
         password = users.reset_password(session, found, by=None, now=clock.now())
         click.echo(f"{found.email}  {password}  (to be changed at the next sign-in)")
+
+
+@crm.command(name="import")
+@click.argument("kind", type=click.Choice([kind.value for kind in ImportKind]))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--encoding", default=None, help="Of the file; found out when not given.")
+@click.option("--rejected", type=click.Path(dir_okay=False, path_type=Path))
+def read_in(
+    kind: str, file: Path, mapping: Path | None, encoding: str | None, rejected: Path | None
+) -> None:
+    """Read customers or orders in from a CSV file, plain or gzip.
+
+    Without --mapping the header is asked. --rejected writes the rows that were not taken.
+    """
+    sessions = app.make_sessions(_settings())
+    wanted = importing.NewImport(
+        kind=ImportKind(kind),
+        path=file,
+        file_name=file.name,
+        mapping=mappings.from_json(_read_json(mapping), kind=kind) if mapping else None,
+        encoding=encoding,
+    )
+    with sessions.begin() as session:
+        by = _an_administrator(session)
+        item_id = importing.start(session, wanted, by=by, now=clock.now()).id
+    more = True
+    while more:
+        with sessions.begin() as session:
+            item = session.get_one(Import, item_id)
+            more = importing.advance_one(session, item, clock.now())
+    with sessions() as session:
+        item = session.get_one(Import, item_id)
+        if rejected is not None:
+            _write_rejected(session, item, rejected)
+        _tell(item)
+
+
+@crm.group()
+def segment() -> None:
+    """Groups of customers described by a rule."""
+
+
+@segment.command(name="count")
+@click.argument("rule", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def count_segment(rule: Path) -> None:
+    """Count the customers whom the rule in a JSON file means."""
+    with app.make_sessions(_settings())() as session:
+        click.echo(segment_queries.count(session, _read_json(rule), now=clock.now()))
+
+
+@crm.group()
+def report() -> None:
+    """Reports as files."""
+
+
+@report.command(name="conversion")
+@click.option("--month", required=True, help="As in 2026-11.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--locale", type=click.Choice(LOCALES), default=LOCALES[0])
+def report_conversion(month: str, out: Path, locale: str) -> None:
+    """Write the month's conversion as a PDF."""
+    wanted = reports.Wanted(month=parse_month(month))
+    with app.make_sessions(_settings())() as session:
+        reports.save_conversion(session, wanted, out, locale=locale, now=clock.now())
+    click.echo(f"{out}")
+
+
+def _an_administrator(session: Session) -> User:
+    """In whose name the command line acts."""
+    active = select(User).where(User.role == Role.ADMIN, User.disabled_at.is_(None))
+    found = session.scalars(active.order_by(User.id).limit(1)).first()
+    if found is None:
+        raise click.ClickException("There is no administrator yet: run `crm init` first.")
+    return found
+
+
+def _write_rejected(session: Session, item: Import, target: Path) -> None:
+    with target.open("w", encoding="utf-8-sig", newline="") as file:
+        spreadsheet.write_rows(file, [[*item.columns, "row", "field", "reason"]])
+        spreadsheet.write_rows(
+            file,
+            (
+                [*map(str, refusal.cells), str(refusal.line), refusal.field, refusal.code]
+                for refusal in import_queries.all_refusals(session, item)
+            ),
+        )
+
+
+def _tell(item: Import) -> None:
+    if item.state is ImportState.FAILED:
+        raise click.ClickException(f"The import failed: {item.error_code}")
+    click.echo(
+        f"{item.position} rows: {item.created_count} new, {item.updated_count} changed, "
+        f"{item.unchanged_count} as they were, {item.rejected_count} rejected"
+    )
 
 
 def _team_named(session: Session, name: str) -> Team:
