@@ -136,6 +136,8 @@ ERRORS: dict[str, str] = {
     "import.not_allowed": N_("Imports are made by leads and administrators."),
     "import.already_running": N_("This import has been started already."),
     "import.already_over": N_("This import is over."),
+    "import.not_begun": N_("This import has not begun yet."),
+    "import.field_twice": N_("“%(field)s” is chosen for two columns."),
     "import.file_lost": N_("The file of this import is gone. Upload it again."),
     "import.row_shape": N_("The row has another number of cells than the header (%(value)s)."),
     "import.row_control_character": N_("The row holds a character that is not text."),

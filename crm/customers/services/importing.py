@@ -5,8 +5,9 @@ far it has been read. Rows come first, then (for orders line by line) the orders
 totals of the customers met.
 """
 
+import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -42,6 +43,8 @@ RECORDS_A_STEP = 4_000
 LONGEST_FILE_NAME = 255
 
 FOLDER = "imports"
+#: Orders are known by source and number, so they need one.
+UNNAMED_SOURCE = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +61,13 @@ class NewImport:
 
 
 def upload(session: Session, wanted: NewImport, *, by: User, now: datetime) -> Import:
-    """Check the file and keep it; nothing is read in before `begin`. Refuses a bad file by name."""
+    """Check the file and keep it; nothing is read in before `begin`. Refuses a bad file by name.
+
+    The database is not touched before the file is known to be good, so nobody waits for it.
+    """
     policies.require(by, "customers.import")
     mapping = wanted.mapping
-    item = Import(
-        kind=wanted.kind,
-        state=ImportState.PREPARED,
-        file_name=wanted.file_name[:LONGEST_FILE_NAME],
-        content_hash="",
-        by_id=by.id,
-        created_at=now,
-    )
-    session.add(item)
-    session.flush()
+    item = Import(public_id=uuid.uuid4().hex, kind=wanted.kind, state=ImportState.PREPARED)
     kept = file_of(session, item)
     try:
         layout = spreadsheet.prepare(
@@ -84,7 +81,9 @@ def upload(session: Session, wanted: NewImport, *, by: User, now: datetime) -> I
         kept.unlink(missing_ok=True)
         raise
     if mapping is None:
-        mapping = mappings.guess(wanted.kind.value, layout.columns, source=wanted.source)
+        source = wanted.source or (UNNAMED_SOURCE if wanted.kind is ImportKind.ORDERS else "")
+        mapping = mappings.guess(wanted.kind.value, layout.columns, source=source)
+    item.file_name = wanted.file_name[:LONGEST_FILE_NAME]
     item.content_hash = layout.content_hash
     item.encoding = layout.encoding
     item.delimiter = layout.delimiter
@@ -93,6 +92,10 @@ def upload(session: Session, wanted: NewImport, *, by: User, now: datetime) -> I
     item.row_count = layout.row_count
     item.cursor = layout.start
     item.mapping = mapping.as_json()
+    item.by_id = by.id
+    item.created_at = now
+    session.add(item)
+    session.flush()
     return item
 
 
@@ -165,11 +168,6 @@ def preview(session: Session, item: Import, *, count: int) -> list[list[str]]:
         raise NotFound("import.file_lost")
     chunk = spreadsheet.read_chunk(path, item.delimiter, start=item.cursor, limit=count)
     return [cells for cells in chunk.rows if cells]
-
-
-def with_columns(mapping: Mapping, columns: dict[str, str], *, existing: str) -> Mapping:
-    """The mapping with another choice of columns, as made on the page."""
-    return replace(mapping, columns=columns, existing=existing)
 
 
 def _running() -> Select[Import]:
