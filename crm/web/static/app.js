@@ -347,6 +347,12 @@
   });
 
   /* ---------- Start ---------- */
+  /* On a phone the stages and tabs scroll; the one shown must be in sight. */
+  $$(".c-stagebar [aria-current], .c-tabs [aria-current]").forEach((here) => {
+    const strip = here.closest(".c-stagebar, .c-tabs");
+    const [frame, place] = [strip.getBoundingClientRect(), here.getBoundingClientRect()];
+    strip.scrollLeft += place.left + place.width / 2 - frame.left - frame.width / 2;
+  });
   $$(".c-toasts .c-toast").forEach(leave);
   nameCommandKey(document);
   showTicks();
