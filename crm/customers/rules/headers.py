@@ -54,6 +54,7 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
             "单号",
             "交易号",
             "order number",
+            "number",
             "order no",
             "order id",
             "invoice no",

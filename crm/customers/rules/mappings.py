@@ -148,13 +148,10 @@ def _missing(mapping: Mapping) -> list[str]:
     given = mapping.columns
     if mapping.kind == CUSTOMERS:
         return [] if any(name in given for name in NAMING_FIELDS) else ["name"]
-    missing = [] if "number" in given else ["number"]
-    if mapping.has_lines:
-        return missing
-    if LINE_FIELDS & set(given) or not mapping.has_orders:
-        missing += [name for name in ("quantity", "unit_price") if name not in given]
-        return missing if LINE_FIELDS & set(given) else [*missing[:1], "ordered_at"]
-    return missing if "amount" in given else [*missing, "amount"]
+    wanted = ("number", "ordered_at", "amount")
+    if LINE_FIELDS & set(given):
+        wanted = ("number", "quantity", "unit_price")
+    return [name for name in wanted if name not in given]
 
 
 def _wrong(problem: str) -> Invalid:

@@ -163,8 +163,7 @@ def _take_one(row: OrderRow, orders: dict[str, _Order], people: People, mapping:
         raise Refused("import.order_unknown", field="number", value=row.number)
     if order is not None and not mapping.has_lines and (order.row or order.is_met):
         raise Refused("import.repeated", value=str(order.row or order.first_row))
-    buyer = _buyer(row.customer, people)
-    _must_agree(order, buyer)
+    buyer = _buyer(row.customer, order, people)
     if order is None:
         order = orders[row.number] = _Order(row.number, row.row)
     if buyer is not None:
@@ -177,22 +176,19 @@ def _take_one(row: OrderRow, orders: dict[str, _Order], people: People, mapping:
         order.lines.append(row.line)
 
 
-def _buyer(row: CustomerRow | None, people: People) -> Person | None:
+def _buyer(row: CustomerRow | None, order: _Order | None, people: People) -> Person | None:
+    """Who ordered. An order without a customer may get one; it never changes hands."""
     if row is None:
         return None
-    person = people.find(row) or people.make(row)
-    if not person.is_visible:
+    person = people.find(row)
+    if person is not None and not person.is_visible:
         raise Refused("import.not_yours")
-    return person
-
-
-def _must_agree(order: _Order | None, buyer: Person | None) -> None:
-    """An order without a customer may get one; it never changes from one to another."""
-    if order is None or buyer is None:
-        return
-    stored = order.was.get("customer_id")
-    if (order.buyer is not None and order.buyer is not buyer) or (stored and stored != buyer.id):
-        raise Refused("import.order_of_another", field="number", value=order.number)
+    if order is not None:
+        stored = order.was.get("customer_id")
+        is_other = order.buyer is not None and order.buyer is not person
+        if is_other or (stored and (person is None or stored != person.id)):
+            raise Refused("import.order_of_another", field="number", value=order.number)
+    return person or people.make(row)
 
 
 def _describe(order: _Order, row: OrderRow, mapping: Mapping) -> None:
