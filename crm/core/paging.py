@@ -1,19 +1,19 @@
 """Keyset paging: a page is found by where the last one ended, so every page costs the same.
 
 Rows without a value in the sorted column come last in both directions. They are fetched by a
-statement of their own: either statement walks one index on (column, id), which no single ordering
+statement of their own: each statement walks one index on (column, id), which no single ordering
 does on both databases.
 """
 
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Row, Select, SQLColumnExpression, tuple_
+from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression
 from sqlalchemy.orm import Session
 
 from crm.core.errors import Invalid
@@ -77,11 +77,21 @@ class _Walk:
     def left(self) -> int:
         return self.wanted - len(self.rows)
 
+    @property
+    def down(self) -> bool:
+        return self.order.descending != self.backward
+
+    def ahead(self, column: SQLColumnExpression[Any], value: object) -> ColumnElement[bool]:
+        return column < value if self.down else column > value
+
+    def sorted(self, column: SQLColumnExpression[Any]) -> ColumnElement[Any]:
+        return column.desc() if self.down else column.asc()
+
 
 def page(
     session: Session, statement: Select[Any], *, order: Order, cursor: str | None, size: int
 ) -> Page[Any]:
-    """The page that the cursor leads to, the first one without. At most two statements.
+    """The page that the cursor leads to, the first one without. At most three statements.
 
     Items are rows; a select of one entity gives that entity. Raises Invalid for a cursor that is
     damaged or belongs to another sort.
@@ -92,10 +102,8 @@ def page(
     walk = _Walk(order, place, size + 1)
     columns = (order.column, order.id, order.empty_id if order.empty_id is not None else order.id)
     keyed = statement.add_columns(*(column.label(f"_key{n}") for n, column in enumerate(columns)))
-    # Backwards the rows without a value come first: they are the end of the list.
-    for of_values in (False, True) if walk.backward else (True, False):
-        part = _part(keyed, walk, of_values=of_values)
-        if part is not None and walk.left > 0:
+    for part in _parts(keyed, walk):
+        if walk.left > 0:
             walk.rows.extend(session.execute(part.limit(walk.left)).all())
     return _as_page(walk, size)
 
@@ -130,30 +138,45 @@ def decode(cursor: str, order_name: str, kind: type) -> Place:
     return place
 
 
-def _part(statement: Select[Any], walk: _Walk, *, of_values: bool) -> Select[Any] | None:
-    """The rows with a value, or those without; None where the place leaves nothing to look for."""
+def _parts(statement: Select[Any], walk: _Walk) -> Iterator[Select[Any]]:
+    """What lies ahead of the place, in the order of travel; each part is one walk along an index.
+
+    Many rows may share a value (an import gives one time to thousands), so those behind the place
+    are asked for by their id alone: SQLite would read all of them from the first one on.
+    """
     order, place = walk.order, walk.place
-    if not of_values and not order.nullable:
-        return None
-    row_id = order.id if of_values or order.empty_id is None else order.empty_id
-    down = order.descending != walk.backward
-    # The column stays in the ordering of rows without a value: so PostgreSQL takes the index.
-    keys = (row_id,) if not of_values and order.empty_id is not None else (order.column, row_id)
-    statement = statement.order_by(*(key.desc() if down else key.asc() for key in keys))
+    filled, blank = _filled(statement, walk), _blank(statement, walk)
+    if place is None:
+        yield filled
+        if order.nullable:
+            yield blank
+    elif place.value is None:
+        last_id = order.id if order.empty_id is None else order.empty_id
+        yield blank.where(walk.ahead(last_id, place.id))
+        if walk.backward:
+            yield filled
+    else:
+        ties = filled.where(order.column == place.value)
+        yield ties.where(walk.ahead(order.id, place.id))
+        yield filled.where(walk.ahead(order.column, place.value))
+        if order.nullable and not walk.backward:
+            yield blank
+
+
+def _filled(statement: Select[Any], walk: _Walk) -> Select[Any]:
+    order = walk.order
     if order.nullable:
-        statement = statement.where(
-            order.column.is_not(None) if of_values else order.column.is_(None)
-        )
-    if place is None or (place.value is None) != (not of_values):
-        return statement if _lies_ahead(place, walk, of_values=of_values) else None
-    here = tuple_(order.column, row_id) if of_values else row_id
-    there: Any = (place.value, place.id) if of_values else place.id
-    return statement.where(here < there if down else here > there)
+        statement = statement.where(order.column.is_not(None))
+    return statement.order_by(walk.sorted(order.column), walk.sorted(order.id))
 
 
-def _lies_ahead(place: Place | None, walk: _Walk, *, of_values: bool) -> bool:
-    """Whether the other part than the place's own still has to be walked."""
-    return place is None or of_values == walk.backward
+def _blank(statement: Select[Any], walk: _Walk) -> Select[Any]:
+    order = walk.order
+    statement = statement.where(order.column.is_(None))
+    if order.empty_id is not None:
+        return statement.order_by(walk.sorted(order.empty_id))
+    # The column stays in the ordering, though it is empty: so PostgreSQL takes the index.
+    return statement.order_by(walk.sorted(order.column), walk.sorted(order.id))
 
 
 def _as_page(walk: _Walk, size: int) -> Page[Any]:

@@ -97,7 +97,7 @@ def test_rows_without_a_value_come_last_in_both_directions(session: Session) -> 
         assert due == [False, False, True, True]
 
 
-def test_a_page_needs_at_most_two_statements(session: Session) -> None:
+def test_the_first_page_has_no_page_before_it(session: Session) -> None:
     _fill(session, [None, 1])
     page = paging.page(session, STATEMENT, order=NAME, cursor=None, size=1)
     assert page.next_cursor is not None
