@@ -3,10 +3,11 @@
 import logging
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, timedelta
 from email.message import EmailMessage
 from email.utils import parseaddr
+from functools import partial
 from types import FrameType
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -35,6 +36,10 @@ DELIVER_EVERY = timedelta(seconds=5)
 BATCH = 20  # one claim's mails must be sent within its lease
 LONGEST_DELIVERY = smtp.Timeouts().total
 CHANNEL_PAUSE = timedelta(minutes=5)
+#: Where a failure says nothing about the mail: the next one would fare the same.
+CHANNEL_PHASES = frozenset(
+    {smtp.Phase.CONNECT, smtp.Phase.BANNER, smtp.Phase.EHLO, smtp.Phase.STARTTLS, smtp.Phase.AUTH}
+)
 GRACE = 3600  # seconds a tick may be late; a job looks at its table, so late is as good as early
 
 JOBS: tuple[Job, ...] = (
@@ -56,6 +61,7 @@ class Worker:
         self._settings = settings
         self._company = company_of(settings)
         self._stop = threading.Event()
+        self._mail_again_at = clock.monotonic()
 
     def run_once(self, todo: Sequence[Job] = JOBS) -> None:
         """Do everything that is due now, then return."""
@@ -73,42 +79,63 @@ class Worker:
             timezone=UTC,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": GRACE},
         )
-        for job in JOBS:
+        ticks: list[tuple[str, timedelta, Callable[[], None]]] = [
+            ("beat", BEAT_EVERY, self.beat),
+            *((job.name, job.every, partial(self.run_job, job)) for job in JOBS),
+            ("deliver", DELIVER_EVERY, self.deliver),
+        ]
+        for name, every, act in ticks:
+            # The first tick is now, each in a thread of its own: a long import left from
+            # yesterday must not keep the beat or the mail waiting.
             scheduler.add_job(
-                self.run_job, "interval", [job], seconds=job.every.total_seconds(), id=job.name
+                act, "interval", seconds=every.total_seconds(), id=name, next_run_time=clock.now()
             )
-        scheduler.add_job(self.beat, "interval", seconds=BEAT_EVERY.total_seconds(), id="beat")
-        scheduler.add_job(
-            self.deliver, "interval", seconds=DELIVER_EVERY.total_seconds(), id="deliver"
-        )
-        self.run_once()
         scheduler.start()
         log.info("worker %s is up", self.name)
         self._stop.wait()
         scheduler.shutdown(wait=True)
+        self._attempt("hand over", self._let_go)
         log.info("worker %s is down", self.name)
 
     def stop(self) -> None:
         self._stop.set()
 
     def beat(self) -> None:
-        with self._sessions.begin() as session:
-            jobs.beat(session, self.name, now=clock.now())
+        self._attempt("beat", self._beat)
 
     def run_job(self, job: Job) -> None:
         """Run one job to its end, a transaction per step; a failed step waits for the next tick."""
-        try:
-            while self._may_run(job) and not self._stop.is_set():
-                if not take_step(self._sessions, job.advance):
-                    return
-        except OperationalError:
-            log.warning("job %r found the database busy; next tick goes on", job.name)
-        except Exception:
-            log.exception("job %r failed; next tick goes on", job.name)
+        self._attempt(job.name, lambda: self._run_job(job))
 
     def deliver(self) -> None:
         """Send what is due to our own people: at least once, with the same Message-ID each time."""
-        while not self._stop.is_set():
+        self._attempt("deliver", self._deliver)
+
+    def _attempt(self, name: str, act: Callable[[], None]) -> None:
+        """What fails is written down and tried again at its next tick; the others go on."""
+        try:
+            act()
+        except OperationalError:
+            log.warning("%r found the database busy; next tick goes on", name)
+        except Exception:
+            log.exception("%r failed; next tick goes on", name)
+
+    def _beat(self) -> None:
+        with self._sessions.begin() as session:
+            jobs.beat(session, self.name, now=clock.now())
+
+    def _let_go(self) -> None:
+        """The next worker need not wait until our turn has run out."""
+        with self._sessions.begin() as session:
+            jobs.let_go(session, CLOCK, owner=self.name)
+
+    def _run_job(self, job: Job) -> None:
+        while self._may_run(job) and not self._stop.is_set():
+            if not take_step(self._sessions, job.advance):
+                return
+
+    def _deliver(self) -> None:
+        while not self._stop.is_set() and clock.monotonic() >= self._mail_again_at:
             with self._sessions.begin() as session:
                 claimed = notices.claim(session, limit=BATCH, now=clock.now())
                 ids = {notice.user_id for notice in claimed}
@@ -122,6 +149,7 @@ class Worker:
                     self._give_back(claimed[position:], "no time left", later=timedelta(0))
                     break
                 if not self._deliver_one(notice, people[notice.user_id]):
+                    self._mail_again_at = clock.monotonic() + CHANNEL_PAUSE.total_seconds()
                     self._give_back(claimed[position:], "mail is paused", later=CHANNEL_PAUSE)
                     return
 
@@ -133,13 +161,8 @@ class Worker:
 
     def _deliver_one(self, notice: Notice, to: User) -> bool:
         """Send one mail outside any transaction. False means that the channel is at fault."""
-        try:
-            outcome = self._transport.deliver(self._compose(notice, to))
-        except mail.Unsendable as problem:
-            outcome = smtp.Refused(
-                smtp.Phase.CONNECT, is_permanent=True, code=None, text=str(problem)
-            )
-        if isinstance(outcome, smtp.ChannelPaused):
+        outcome = self._hand_over(notice, to)
+        if _is_channels_fault(outcome):
             log.error("mail is paused: %s", outcome)
             return False
         with self._sessions.begin() as session:
@@ -154,6 +177,16 @@ class Worker:
                     session, notice, str(outcome), permanent=False, now=clock.now()
                 )
         return True
+
+    def _hand_over(self, notice: Notice, to: User) -> smtp.Outcome:
+        try:
+            return self._transport.deliver(self._compose(notice, to))
+        except mail.Unsendable as problem:
+            return _unsent(str(problem), is_permanent=True)
+        except Exception as problem:
+            # One mail that cannot be written must not stand in the way of all others.
+            log.exception("notice %s cannot be written", notice.id)
+            return _unsent(f"{type(problem).__name__}: {problem}", is_permanent=False)
 
     def _give_back(self, rest: Sequence[Notice], why: str, *, later: timedelta) -> None:
         with self._sessions.begin() as session:
@@ -184,6 +217,16 @@ class Worker:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.stop()
+
+
+def _is_channels_fault(outcome: smtp.Outcome) -> bool:
+    if isinstance(outcome, smtp.Refused):
+        return outcome.phase in CHANNEL_PHASES
+    return isinstance(outcome, smtp.ChannelPaused)
+
+
+def _unsent(text: str, *, is_permanent: bool) -> smtp.Refused:
+    return smtp.Refused(smtp.Phase.BODY, is_permanent=is_permanent, code=None, text=text)
 
 
 def take_step(sessions: Sessions, advance: Advance) -> bool:

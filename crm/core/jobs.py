@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import String, case, select
+from sqlalchemy import String, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -15,6 +15,9 @@ from crm.core.db import Model, Step, dialect_name
 #: back the step that notes the outcome.
 Outside = Callable[[], Step]
 Advance = Callable[[Session, datetime], bool | Outside]
+
+
+KEEP_BEATS = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,15 @@ def hold(session: Session, name: str, *, owner: str, length: timedelta, now: dat
     return session.scalar(select(Lease.owner).where(Lease.name == name)) == owner
 
 
+def let_go(session: Session, name: str, *, owner: str) -> None:
+    """Give the lease back before its time, if it is still this owner's."""
+    session.execute(delete(Lease).where(Lease.name == name, Lease.owner == owner))
+
+
 def beat(session: Session, worker: str, *, now: datetime) -> None:
     row = session.get(WorkerBeat, worker)
     if row is None:
+        session.execute(delete(WorkerBeat).where(WorkerBeat.at < now - KEEP_BEATS))
         session.add(WorkerBeat(worker=worker, started_at=now, at=now))
     else:
         row.at = now
