@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
 from typing import Final
@@ -49,7 +49,13 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     complaints: list[str] = []
     contexts = []
 
-    def look(address: str, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> Page:
+    def look(
+        address: str,
+        size: tuple[int, int] = DESKTOP,
+        *,
+        dark: bool = False,
+        cookies: Mapping[str, str] | None = None,
+    ) -> Page:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if dark else "light",
@@ -58,6 +64,8 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
         )
         context.set_default_timeout(10_000)
         contexts.append(context)
+        for name, value in (cookies or {}).items():
+            context.add_cookies([{"name": name, "value": value, "url": address}])
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if _is_bad(said) else None)
