@@ -31,8 +31,10 @@ from crm.customers.models import (
     ImportState,
 )
 from crm.customers.rules import mappings
+from crm.customers.rules.cells import Refusal
+from crm.customers.rules.customer_rows import CustomerRows
 from crm.customers.rules.mappings import Mapping
-from crm.customers.rules.rows import CustomerRows, OrderRows, Refusal
+from crm.customers.rules.order_rows import OrderRows
 from crm.customers.services import importing_customers, importing_orders, stages, stats
 from crm.customers.services.importing_customers import Taken
 from crm.users import policies

@@ -10,15 +10,9 @@ from sqlalchemy.orm import Session
 
 from crm.core import bulk
 from crm.customers.models import Customer, CustomerTag, Import, Stage, StageChange, StageReason, Tag
+from crm.customers.rules.cells import Refusal, Refused, read_all
+from crm.customers.rules.customer_rows import CustomerRow, CustomerRows, search_spelling
 from crm.customers.rules.mappings import REPLACE, SKIP
-from crm.customers.rules.rows import (
-    CustomerRow,
-    CustomerRows,
-    Refusal,
-    Refused,
-    read_all,
-    search_spelling,
-)
 from crm.customers.services import importing_people
 from crm.customers.services.importing_people import People, Person
 from crm.users.models import Role, User

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from crm.core import bulk
 from crm.core.company import company
 from crm.customers.models import Import, ImportedOrder, Order, OrderLine, OrderStatus
+from crm.customers.rules.cells import Refused, read_all
+from crm.customers.rules.customer_rows import CustomerRow
 from crm.customers.rules.mappings import Mapping
-from crm.customers.rules.rows import CustomerRow, Line, OrderRow, OrderRows, Refused, read_all
+from crm.customers.rules.order_rows import Head, Line, OrderRow, OrderRows
 from crm.customers.services import importing_people
 from crm.customers.services.importing_customers import Taken
 from crm.customers.services.importing_people import People, Person
@@ -44,6 +46,7 @@ class _Order:
     first_row: int = 0
     is_changed: bool = False
     buyer: Person | None = None
+    head: Head | None = None
 
 
 def take(
@@ -59,10 +62,9 @@ def take(
     rows, refused = read_all(reader, numbered)
     taken = Taken(refused=refused)
     mapping = reader.mapping
-    orders = _known(session, mapping.source, {row.number for row, _ in rows}, item.id)
-    people = importing_people.load(
-        session, [row.customer for row, _ in rows if row.customer], import_id=item.id, by=by
-    )
+    orders = _known(session, mapping.source, {row.head.number for row, _ in rows}, item.id)
+    buyers = {row.head.customer for row, _ in rows if row.head.customer}
+    people = importing_people.load(session, buyers, import_id=item.id, by=by)
     for row, cells in rows:
         try:
             _take_one(row, orders, people, mapping)
@@ -158,20 +160,23 @@ def _known(session: Session, source: str, numbers: set[str], import_id: int) -> 
 
 
 def _take_one(row: OrderRow, orders: dict[str, _Order], people: People, mapping: Mapping) -> None:
-    order = orders.get(row.number)
+    head = row.head
+    order = orders.get(head.number)
     if order is None and not mapping.has_orders:
-        raise Refused("import.order_unknown", field="number", value=row.number)
+        raise Refused("import.order_unknown", field="number", value=head.number)
     if order is not None and not mapping.has_lines and (order.row or order.is_met):
         raise Refused("import.repeated", value=str(order.row or order.first_row))
-    buyer = _buyer(row.customer, order, people)
-    if order is None:
-        order = orders[row.number] = _Order(row.number, row.row)
-    if buyer is not None:
-        buyer.met_in_row = buyer.met_in_row or row.row
-        order.buyer = buyer
-    if mapping.has_orders:
-        _describe(order, row, mapping)
-    order.row = order.row or row.row
+    if order is None or order.head is not head:
+        buyer = _buyer(head.customer, order, people)
+        if order is None:
+            order = orders[head.number] = _Order(head.number, row.row)
+        if buyer is not None:
+            buyer.met_in_row = buyer.met_in_row or row.row
+            order.buyer = buyer
+        if mapping.has_orders:
+            _describe(order, head, mapping)
+        order.head = head
+        order.row = order.row or row.row
     if row.line is not None:
         order.lines.append(row.line)
 
@@ -191,21 +196,21 @@ def _buyer(row: CustomerRow | None, order: _Order | None, people: People) -> Per
     return person or people.make(row)
 
 
-def _describe(order: _Order, row: OrderRow, mapping: Mapping) -> None:
-    """What the row says about the order as a whole; of several times the earliest counts."""
+def _describe(order: _Order, head: Head, mapping: Mapping) -> None:
+    """What a row says about the order as a whole; of several times the earliest counts."""
     header = order.header
     for name in ("status", "paid_at", "channel", "currency", "refunded_fen"):
-        value = getattr(row, name)
-        if value is not None and value != "":
+        value = getattr(head, name)
+        if value is not None:
             header[name] = value
     known = header.get("ordered_at")
-    if row.ordered_at is not None:
+    if head.ordered_at is not None:
         if known is not None and mapping.has_lines:
-            header["ordered_at"] = min(row.ordered_at, known)
+            header["ordered_at"] = min(head.ordered_at, known)
         else:
-            header["ordered_at"] = row.ordered_at
-    if row.amount_fen is not None:
-        order.amount_fen = row.amount_fen
+            header["ordered_at"] = head.ordered_at
+    if head.amount_fen is not None:
+        order.amount_fen = head.amount_fen
 
 
 def _name_buyers(session: Session, met: Sequence[_Order], import_id: int) -> None:

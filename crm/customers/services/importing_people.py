@@ -21,7 +21,8 @@ from crm.customers.models import (
     Stage,
 )
 from crm.customers.rules import normalise
-from crm.customers.rules.rows import CustomerRow, Refused, search_spelling
+from crm.customers.rules.cells import Refused
+from crm.customers.rules.customer_rows import CustomerRow, search_spelling
 from crm.customers.services import contacts, stages
 from crm.users.models import User
 
@@ -158,10 +159,11 @@ class People:
 
 
 def load(
-    session: Session, rows: Sequence[CustomerRow], *, import_id: int, by: User, lock: bool = False
+    session: Session, rows: Iterable[CustomerRow], *, import_id: int, by: User, lock: bool = False
 ) -> People:
     """The known customers that these rows may mean; `lock` keeps them still until the commit."""
     people = People()
+    rows = list(rows)
     phones = {row.phone for row in rows if row.phone}
     emails = {row.email_key for row in rows if row.email_key}
     numbers: dict[str, set[str]] = {}
