@@ -1,17 +1,20 @@
 """The composition root: which modules there are, who listens to what, what is offered where."""
 
+from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, redirect, url_for
-from flask_babel import Babel
+from flask_babel import Babel, gettext
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
 
 from crm.activities import api as activities_api
 from crm.activities import panels as activity_panels
 from crm.activities import views as activity_views
 from crm.activities.events import ActivityLaunched
-from crm.core import db
+from crm.core import db, jobs
 from crm.core.company import Company
 from crm.core.db import Sessions
 from crm.core.events import EventBus
@@ -20,6 +23,7 @@ from crm.customers import segment_fields as customer_fields
 from crm.customers.api import customers as customers_api
 from crm.customers.api import orders as orders_api
 from crm.customers.api import segments as segments_api
+from crm.customers.events import SubjectsJoined
 from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import customers as customer_views
 from crm.customers.views import imports as import_views
@@ -31,19 +35,23 @@ from crm.followups import panels as followup_panels
 from crm.followups import queries as followup_queries
 from crm.followups import views as followup_views
 from crm.outreach import api as outreach_api
+from crm.outreach import handlers as outreach_handlers
 from crm.outreach import panels as outreach_panels
 from crm.outreach import views as outreach_views
 from crm.reports import api as reports_api
 from crm.reports import views as reports_views
 from crm.settings import Settings
 from crm.users import api as users_api
-from crm.users import auth
+from crm.users import auth, policies
 from crm.users import views as users_views
+from crm.users.models import User
+from crm.users.views import outbox as outbox_views
 from crm.web import api, context, errors, filters, health, htmx, idempotency, security, shell
-from crm.web.shell import NavGroup, NavItem, Shell
+from crm.web.shell import Banner, NavGroup, NavItem, Shell
 
 PAGES = [
     users_views.bp,
+    outbox_views.bp,
     customer_views.bp,
     search_views.bp,
     segment_views.bp,
@@ -96,6 +104,7 @@ NAV = [
             NavItem(
                 _l("Import"), "imports.index", "file-import", roles=frozenset({"lead", "admin"})
             ),
+            NavItem(_l("Outbox"), "notices.outbox", "mail", roles=frozenset({"lead", "admin"})),
             NavItem(_l("Users"), "users.index", "users-group", roles=frozenset({"admin"})),
         ],
     ),
@@ -125,13 +134,35 @@ def create_app(settings: Settings, sessions: Sessions | None = None) -> Flask:
     errors.install(app)
     context.install(app, errors.answer)
     auth.install(app)
-    shell.install(app, Shell(NAV, LINKS, viewer=auth.shown), Babel())
+    shell.install(app, Shell(NAV, LINKS, partial(banners, settings), viewer=auth.shown), Babel())
     health.install(app)
     app.add_url_rule("/", "home", lambda: redirect(url_for("followups.index")))
     for bp in PAGES:
         app.register_blueprint(bp)
     api.install(app, APIS)
     return app
+
+
+def banners(settings: Settings, session: Session, viewer: User, now: datetime) -> list[Banner]:
+    """What everybody should know about the house itself: nothing is mailed, nobody works."""
+    found = []
+    if settings.smtp is None:
+        may_read = policies.may(viewer, "outbox.read")
+        found.append(
+            Banner(
+                "info",
+                gettext("Mail is not set up: mails are kept in the outbox."),
+                url_for("notices.outbox") if may_read else "",
+                gettext("Open the outbox"),
+            )
+        )
+    beat = jobs.last_beat(session)
+    if beat is None or now - beat > jobs.SILENCE:
+        text = gettext(
+            "The worker is not running: no reminder, import or PDF is made until it is started."
+        )
+        found.append(Banner("warn", text))
+    return found
 
 
 def make_sessions(settings: Settings) -> Sessions:
@@ -161,6 +192,7 @@ def company_of(settings: Settings) -> Company:
 def wire_events() -> EventBus:
     """Who listens to what."""
     bus = EventBus()
+    bus.subscribe(SubjectsJoined, outreach_handlers.follow_subject)
     bus.subscribe(ActivityLaunched, followup_handlers.start_planning)
     return bus
 

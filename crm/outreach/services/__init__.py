@@ -2,6 +2,7 @@
 
 from crm.outreach.services.answers import ask, ask_many, not_allowed
 from crm.outreach.services.claims import claim, release_claim
+from crm.outreach.services.joining import join_subjects
 from crm.outreach.services.ledger import (
     Contact,
     Sending,
@@ -24,6 +25,7 @@ __all__ = [
     "clear",
     "current_policy",
     "current_terms",
+    "join_subjects",
     "log",
     "not_allowed",
     "refusal",
