@@ -17,7 +17,7 @@ CHANNELS: Sequence[tuple[str, Any, str]] = (
     (Channel.WECHAT.value, _l("WeChat"), "brand-wechat"),
     (Channel.VISIT.value, _l("Visit"), "map-pin"),
     (Channel.EMAIL.value, _l("E-mail"), "mail"),
-    (Channel.SMS.value, _l("Text message"), "message-circle"),
+    (Channel.SMS.value, _l("Text message"), "message"),
 )
 OUTCOMES: Sequence[tuple[str, Any]] = (
     (Outcome.REACHED.value, _l("Talked")),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm.core.panels import Panel
 from crm.customers.models import Customer
+from crm.customers.services import customers as owning
 from crm.followups import forms, queries
 from crm.followups.models import FollowUp
 from crm.users import policies
@@ -24,19 +25,21 @@ class Card:
     followups: Sequence[FollowUp]
     steps: Mapping[Any, Any]
     may_plan: bool
-    viewer_id: int
+    colleagues: Sequence[User]  # to whom the viewer may hand a planned contact
 
 
 def cards(session: Session, ids: Sequence[int], viewer: User, now: datetime) -> Mapping[int, Card]:
     del now
     open_ones = session.scalars(queries.open_of_customers(ids)).all()
+    may_reassign = bool(open_ones) and policies.may(viewer, "followups.reassign")
+    colleagues = owning.owners(session, viewer) if may_reassign else []
     customers = session.scalars(select(Customer).where(Customer.id.in_(ids)))
     return {
         customer.id: Card(
             [followup for followup in open_ones if followup.customer_id == customer.id],
             forms.STEP_LABELS,
             policies.may(viewer, "followups.plan", customer),
-            viewer.id,
+            colleagues,
         )
         for customer in customers
     }

@@ -16,6 +16,7 @@ from crm.users.models import Role, User
 
 UPCOMING_DAYS = 7
 LONGEST_GROUP = 50
+UNPLANNED_SHOWN = 7
 
 
 def visible_to(user: User) -> ColumnElement[bool]:
@@ -89,7 +90,9 @@ def unplanned(session: Session, *, for_user: User) -> tuple[int, Sequence[Custom
         select(Customer)
         .where(mine)
         .order_by(Customer.last_contact_at, Customer.id)
-        .limit(UPCOMING_DAYS)
+        .limit(UNPLANNED_SHOWN)
+        # A contact logged in this request has moved the dates past the loaded record.
+        .execution_options(populate_existing=True)
     )
     return count, session.scalars(first).all()
 
@@ -109,10 +112,10 @@ def open_of_customer(
     session: Session, customer_id: int, *, activity_id: int | None = None
 ) -> FollowUp | None:
     """The open contact with this customer that falls due first; within an activity if named."""
-    wanted = open_followups().where(FollowUp.customer_id == customer_id)
+    wanted = open_of_customers([customer_id]).limit(1)
     if activity_id is not None:
         wanted = wanted.where(FollowUp.activity_id == activity_id)
-    return session.scalars(wanted.order_by(FollowUp.due_at, FollowUp.id).limit(1)).first()
+    return session.scalars(wanted).first()
 
 
 def open_of_customers(customer_ids: Sequence[int]) -> Select[FollowUp]:

@@ -7,9 +7,10 @@ from crm.activities.models import Step
 from crm.customers.models import Channel
 from crm.followups.models import Outcome
 from crm.followups.services import Log, Plan
-from crm.web.schemas import CompanyDateTime, InputSchema, at_most, no_controls
+from crm.web.schemas import CompanyDateTime, InputSchema, at_most, between, no_controls
 
 NOTE, PURPOSE, REASON = 5_000, 200, 500
+MOST = 200  # of a list's page
 
 
 class PlanIn(InputSchema[Plan]):
@@ -70,9 +71,6 @@ class FollowUpOut(Schema):
 
 class ListQuery(Schema):
     cursor = fields.String(load_default=None)
-    limit = fields.Integer(load_default=50, validate=lambda n: 1 <= n <= MOST)
+    limit = fields.Integer(load_default=50, validate=between(1, MOST))
     customer_id = fields.Integer(load_default=None)
     is_open = fields.Boolean(load_default=None)
-
-
-MOST = 200

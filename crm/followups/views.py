@@ -1,25 +1,28 @@
 """The rep's day for people: workbench, drawer, and what can be done with one follow-up."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, current_app, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from marshmallow import ValidationError
 
 from crm.core.company import company
-from crm.core.errors import Invalid
+from crm.core.errors import Conflict, Invalid
 from crm.customers import queries as customer_queries
 from crm.customers.models import Channel, Customer
 from crm.followups import forms, queries, rules, services
 from crm.followups.models import FollowUp
 from crm.outreach import panels as outreach_panels
-from crm.users import auth
+from crm.users import auth, policies
 from crm.users.models import Role
 from crm.web import context, errors
 from crm.web.filters import day
 from crm.web.htmx import go_to, is_fragment_request, page, toast
 from crm.web.schemas import CompanyDateTime
+from crm.web.security import next_address
 
 bp = Blueprint("followups", __name__, url_prefix="/followups", template_folder="templates")
 
@@ -28,7 +31,8 @@ bp = Blueprint("followups", __name__, url_prefix="/followups", template_folder="
 @auth.login_required
 def index() -> Response:
     """The workbench."""
-    return page("followups/index.html", "followups/_day.html", **_workbench())
+    scope = request.args.get("scope", "")
+    return page("followups/index.html", "followups/_day.html", **_workbench(scope))
 
 
 @bp.get("/new")
@@ -43,6 +47,7 @@ def new() -> Response:
     if customer_id is None:
         return page("followups/choose.html", "followups/_choose.html")
     customer = customer_queries.get(session, customer_id, visible_to=viewer)
+    policies.require(viewer, "followups.log", customer)
     followup = followup or queries.open_of_customer(session, customer.id)
     kind = request.args.get("kind", Channel.PHONE.value)
     start = {
@@ -66,10 +71,8 @@ def create() -> Response:
         return _again(form)
     try:
         followup = services.log(session, done, by=viewer, now=now)
-    except Invalid as refused:
-        context.abandon()
-        form.refuse(refused, errors.message(refused))
-        return _again(form)
+    except (Conflict, Invalid) as refused:
+        return _again(form, refused)
     text = _("Logged; nothing is planned next.")
     if done.next_at is not None:
         text = _("Logged; next contact on %(day)s.", day=day(done.next_at))
@@ -86,13 +89,13 @@ def undo(followup_id: int) -> Response:
     return toast(_after(followup), _("Taken back; the contact is no longer counted."))
 
 
-@bp.get("/plans/new")
+@bp.get("/customers/<int:customer_id>/plans/new")
 @auth.login_required
-def new_plan() -> Response:
+def new_plan(customer_id: int) -> Response:
     """The drawer that plans a contact with one customer."""
     session, viewer = context.session(), auth.current_user()
-    customer_id = request.args.get("customer", type=int) or 0
     customer = customer_queries.get(session, customer_id, visible_to=viewer)
+    policies.require(viewer, "followups.plan", customer)
     form = forms.PlanForm(start={"customer_id": customer.id, "due_at": _proposal(1)})
     return page("followups/plan.html", "followups/_plan.html", **_plan_drawer(form, customer))
 
@@ -104,11 +107,11 @@ def plan() -> Response:
     form = forms.PlanForm(request.form)
     wanted = form.parse()
     if wanted is None:
-        customer_id = request.form.get("customer_id", type=int) or 0
-        customer = customer_queries.get(session, customer_id, visible_to=viewer)
-        context_ = _plan_drawer(form, customer)
-        return page("followups/plan.html", "followups/_plan.html", status=422, **context_)
-    followup = services.plan(session, wanted, by=viewer, now=now)
+        return _again(form)
+    try:
+        followup = services.plan(session, wanted, by=viewer, now=now)
+    except (Conflict, Invalid) as refused:
+        return _again(form, refused)
     return toast(_after(followup), _("Planned for %(day)s.", day=day(wanted.due_at)))
 
 
@@ -122,7 +125,7 @@ def reschedule(followup_id: int) -> Response:
         house = company(session)
         due_at = rules.morning(house.day_of(now) + timedelta(days=max(0, min(days, 366))), house)
     else:
-        due_at = CompanyDateTime().deserialize(request.form.get("due_at"))
+        due_at = _time("due_at")
     version = request.form.get("version", type=int)
     followup = services.reschedule(
         session, followup_id, due_at, by=viewer, now=now, version=version
@@ -139,6 +142,16 @@ def cancel(followup_id: int) -> Response:
     return toast(_after(followup), _("The planned contact is given up."))
 
 
+@bp.post("/<int:followup_id>/owner")
+@auth.login_required
+def reassign(followup_id: int) -> Response:
+    """A lead hands the planned contact to a colleague."""
+    owner_id = request.form.get("owner_id", type=int) or 0
+    followup = services.reassign(context.session(), followup_id, owner_id, by=auth.current_user())
+    text = _("Handed over to %(name)s.", name=followup.owner.name)
+    return toast(_after(followup), text)
+
+
 @bp.post("/unplanned/spread")
 @auth.login_required
 def spread() -> Response:
@@ -150,9 +163,9 @@ def spread() -> Response:
     return toast(go_to(url_for("followups.index")), text)
 
 
-def _workbench() -> dict[str, Any]:
+def _workbench(scope: str = "") -> dict[str, Any]:
     session, viewer, now = context.session(), auth.current_user(), context.now_once()
-    mine = request.args.get("scope", "mine") != "team" or viewer.role is Role.REP
+    mine = scope != "team" or viewer.role is Role.REP
     found = queries.day(session, for_user=viewer, mine=mine, now=now)
     shown = [*found.overdue.followups, *found.today.followups, *found.upcoming.followups]
     unplanned_count, unplanned = queries.unplanned(session, for_user=viewer)
@@ -165,6 +178,7 @@ def _workbench() -> dict[str, Any]:
         "unplanned": unplanned,
         "chips": chips,
         "mine": mine,
+        "may_log": policies.may(viewer, "followups.log"),
         "channels": forms.CHANNELS,
         "step_labels": forms.STEP_LABELS,
         "rail": context.panels().load(
@@ -180,6 +194,14 @@ def _drawer(form: forms.LogForm, customer: Customer, followup: FollowUp | None) 
         outcome.value: _proposal(days) if days is not None else ""
         for outcome, days in rules.PROPOSES.items()
     }
+    next_days = [
+        (_("Tomorrow"), _proposal(1)),
+        (_("In 3 days"), _proposal(3)),
+        (_("In a week"), _proposal(7)),
+        (_("In a month"), _proposal(30)),
+    ]
+    offered = {value for _label, value in next_days}
+    other = [value for value in form.values("next_at") if value and value not in offered]
     return {
         "form": form,
         "customer": customer,
@@ -187,18 +209,24 @@ def _drawer(form: forms.LogForm, customer: Customer, followup: FollowUp | None) 
         "chip": _chip(customer),
         "channels": forms.CHANNELS,
         "outcomes": forms.OUTCOMES,
+        "step_labels": forms.STEP_LABELS,
         "proposals": proposals,
-        "next_days": [
-            (_("Tomorrow"), _proposal(1)),
-            (_("In 3 days"), _proposal(3)),
-            (_("In a week"), _proposal(7)),
-            (_("In a month"), _proposal(30)),
-        ],
+        "next_days": next_days,
+        "other_day": other[-1] if other else "",
+        "may_suppress": policies.may(auth.current_user(), "outreach.suppress", customer),
+        "back": _back(),
     }
 
 
 def _plan_drawer(form: forms.PlanForm, customer: Customer) -> dict[str, Any]:
-    return {"form": form, "customer": customer, "chip": _chip(customer)}
+    may_override = policies.may(auth.current_user(), "outreach.override", customer)
+    return {
+        "form": form,
+        "customer": customer,
+        "chip": _chip(customer),
+        "may_override": may_override,
+        "back": _back(),
+    }
 
 
 def _chip(customer: Customer) -> object:
@@ -213,25 +241,57 @@ def _proposal(days: int) -> str:
     return f"{when.astimezone(house.zone):%Y-%m-%dT%H:%M}"
 
 
-def _again(form: forms.LogForm) -> Response:
-    """The drawer with what is wrong; the text is kept."""
+def _time(name: str) -> datetime:
+    try:
+        found: datetime = CompanyDateTime().deserialize(request.form.get(name) or None)
+    except ValidationError as error:
+        fields = {name: [str(text) for text in error.messages]}
+        raise Invalid("core.invalid", fields=fields) from error
+    return found
+
+
+def _again(
+    form: forms.LogForm | forms.PlanForm, refused: Conflict | Invalid | None = None
+) -> Response:
+    """The drawer with what is wrong; the text is kept, and nothing else."""
+    status = 422
+    if refused is not None:
+        context.abandon()
+        form.refuse(refused, errors.message(refused))
+        status = errors.STATUS[type(refused)]
     session, viewer = context.session(), auth.current_user()
     customer_id = request.form.get("customer_id", type=int) or 0
     customer = customer_queries.get(session, customer_id, visible_to=viewer)
-    followup = queries.open_of_customer(session, customer.id)
-    shown = _drawer(form, customer, followup)
-    return page("followups/new.html", "followups/_log.html", status=422, **shown)
+    if isinstance(form, forms.PlanForm):
+        shown = _plan_drawer(form, customer)
+        return page("followups/plan.html", "followups/_plan.html", status=status, **shown)
+    shown = _drawer(form, customer, queries.open_of_customer(session, customer.id))
+    return page("followups/new.html", "followups/_log.html", status=status, **shown)
 
 
 def _after(followup: FollowUp) -> Response:
-    """Back to where it was done: the customer's page, the workbench, or the day's list alone."""
-    origin = request.form.get("_from", "")
-    if origin == "customer":
-        return go_to(url_for("customers.show", customer_id=followup.customer_id))
-    if is_fragment_request():
-        response = Response(render_template("followups/_day.html", **_workbench()))
-        response.headers["HX-Retarget"] = "#day"
-        response.headers["HX-Reswap"] = "outerHTML"
-        response.headers["HX-Trigger-After-Settle"] = '{"close-dialog": true}'
-        return response
-    return go_to(url_for("followups.index"))
+    """Back to where it was done; on the workbench with htmx only the day's list comes anew."""
+    back, workbench = urlsplit(_back()), url_for("followups.index")
+    if not (is_fragment_request() and back.path == workbench):
+        return go_to(_back())
+    scope = parse_qs(back.query).get("scope", [""])[-1]
+    response = Response(render_template("followups/_day.html", **_workbench(scope)))
+    response.headers["HX-Retarget"] = "#day"
+    response.headers["HX-Reswap"] = "outerHTML"
+    return response
+
+
+def _back() -> str:
+    """The page on which the drawer was opened or the button pressed; else the workbench."""
+    workbench = url_for("followups.index")
+    wanted = request.form.get("_next") or request.form.get("next") or _page_asking()
+    found = next_address(current_app, wanted, workbench)
+    is_drawer = urlsplit(found).path.startswith(workbench)  # all other pages of ours are
+    return found if urlsplit(found).path == workbench or not is_drawer else workbench
+
+
+def _page_asking() -> str:
+    asking = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    if asking.netloc != request.host:
+        return ""
+    return f"{asking.path}?{asking.query}" if asking.query else asking.path

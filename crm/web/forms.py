@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from marshmallow import ValidationError, fields
 from werkzeug.datastructures import MultiDict
 
-from crm.core.errors import Invalid
+from crm.core.errors import DomainError
 from crm.web.schemas import InputSchema
 
 C = TypeVar("C")
@@ -48,7 +48,7 @@ class Form(Generic[C]):
             return None
         return command
 
-    def refuse(self, error: Invalid, text: str) -> None:
+    def refuse(self, error: DomainError, text: str) -> None:
         """Show a service's refusal in the form: beside its fields, or above all."""
         self.errors = dict(error.details.get("fields") or {"_schema": [text]})
 

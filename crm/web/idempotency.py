@@ -15,7 +15,16 @@ from crm.web.viewer import Viewer, viewer
 
 HEADER, FIELD = "Idempotency-Key", "idempotency_key"
 LONGEST_KEY = 255
-KEPT_HEADERS = ("Location", "Content-Type", "HX-Trigger", "HX-Redirect", "HX-Push-Url", "ETag")
+KEPT_HEADERS = (
+    "Location",
+    "Content-Type",
+    "ETag",
+    "HX-Trigger",
+    "HX-Redirect",
+    "HX-Retarget",
+    "HX-Reswap",
+    "HX-Push-Url",
+)
 View = TypeVar("View", bound=Callable[..., Any])
 
 

@@ -33,5 +33,6 @@ def make_followup(
 def plan_everything(session: Session, *, now: datetime = NOW) -> None:
     """What the worker does after a launch, to its end."""
     while services.plan_contacts(session, now):
-        session.expire_all()
-    session.expire_all()
+        session.flush()
+    session.flush()
+    session.expire_all()  # sets of rows are changed past the loaded records

@@ -40,14 +40,23 @@ def test_planning_sets_the_next_follow_up_on_the_record(session: Session) -> Non
 
 def test_two_reps_cannot_plan_the_same_person_within_the_cool_down(session: Session) -> None:
     wang, li = make_rep(session), make_rep(session, name="李娜")
-    customer = make_customer(session)
-    make_contact(session, customer, by=wang)
+    of_wang = make_customer(session, owner=wang, phone="13800138000")
+    of_li = make_customer(session, name="同一人", owner=li, phone="13800138000")
+    make_contact(session, of_wang, by=wang)
 
     with pytest.raises(Conflict) as refused:
-        services.plan(session, Plan(customer.id, TOMORROW), by=li, now=NOW)
+        services.plan(session, Plan(of_li.id, TOMORROW), by=li, now=NOW)
 
-    # A rep sees the pool but plans own customers only: the right is asked before the guard.
     assert refused.value.code == "outreach.cool_down"
+
+
+def test_a_rep_plans_with_own_customers_and_not_with_the_pool(session: Session) -> None:
+    rep, customer = make_rep(session), make_customer(session)
+
+    with pytest.raises(NotAllowed):
+        services.plan(session, Plan(customer.id, TOMORROW), by=rep, now=NOW)
+
+    assert queries.open_of_customer(session, customer.id) is None
 
 
 def test_a_second_contact_with_one_person_is_not_planned(session: Session) -> None:
@@ -263,7 +272,7 @@ def test_a_lead_hands_open_work_to_a_team_mate_and_to_nobody_else(session: Sessi
     stranger = make_rep(session, name="林悦", team=make_team(session, name="华南组"))
     planned = make_followup(session, make_customer(session, owner=rep), owner=rep)
 
-    with pytest.raises(NotFound):
+    with pytest.raises(Invalid):
         services.reassign(session, planned.id, stranger.id, by=lead)
     services.reassign(session, planned.id, mate.id, by=lead)
 

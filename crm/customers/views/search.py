@@ -21,11 +21,14 @@ def index() -> ResponseReturnValue:
     session, viewer = context.session(), current_user()
     q = request.args.get("q", "").strip()[:LONGEST_QUERY]
     found = listing.search(session, q, viewer=viewer)
-    more = [(finder, finder.find(session, q, viewer)) for finder in context.panels().finders if q]
+    is_to_log = request.args.get("for") == "log"
+    finders = [] if is_to_log or not q else context.panels().finders
+    more = [(finder, finder.find(session, q, viewer)) for finder in finders]
     return page(
         "customers/search.html",
         "customers/_hits.html",
         q=q,
+        is_to_log=is_to_log,
         hits=[(customer, gettext(NAMES[customer.stage])) for customer in found],
         more=[(finder, hits) for finder, hits in more if hits],
     )

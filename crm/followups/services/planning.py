@@ -14,6 +14,7 @@ from crm.customers.services import touch
 from crm.followups import queries, rules
 from crm.followups.models import ContactPlanning, FollowUp
 from crm.outreach import services as outreach
+from crm.users import policies
 from crm.users.models import User
 
 PAGE = 2_000
@@ -86,6 +87,7 @@ def spread_unplanned(session: Session, *, by: User, now: datetime) -> int:
 
     Those whom the guard would hold or block are left as they are.
     """
+    policies.require(by, "followups.plan")
     house = company(session)
     tomorrow = house.day_of(now) + timedelta(days=1)
     customers = session.scalars(

@@ -11,12 +11,12 @@ from crm.activities.services import pipeline
 from crm.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from crm.customers import queries as customer_queries
 from crm.customers.models import Channel, Customer
+from crm.customers.services import customers as owning
 from crm.customers.services import timeline, touch
 from crm.followups import queries, rules
 from crm.followups.models import FollowUp, Outcome
 from crm.outreach import services as outreach
 from crm.users import policies
-from crm.users import queries as user_queries
 from crm.users.models import User
 
 UNDO_WITHIN = timedelta(minutes=30)
@@ -114,6 +114,7 @@ def undo_log(session: Session, followup_id: int, *, by: User, now: datetime) -> 
     The ledger keeps its row, marked as cancelled; the next contact planned with it goes too.
     """
     followup = queries.get(session, followup_id, visible_to_user=by)
+    policies.require(by, "followups.edit", followup)
     customer = customer_queries.get_locked(session, followup.customer_id, visible_to=by)
     if followup.completed_at is None:
         raise Conflict("followups.not_completed")
@@ -132,11 +133,11 @@ def undo_log(session: Session, followup_id: int, *, by: User, now: datetime) -> 
     ):
         following.cancelled_at = now
     session.flush()
-    was_planned = followup.created_at != followup.completed_at
+    out_of_hand = followup.created_at == followup.completed_at == followup.due_at
     followup.completed_at = followup.completed_by_id = followup.contacted_at = None
     followup.outcome = followup.channel = followup.ledger_entry_id = None
     followup.note = ""
-    if not was_planned:
+    if out_of_hand:
         followup.cancelled_at = now
     session.flush()
     touch.last_contact(session, customer.id, at=_last_real_contact(session, customer.id))
@@ -184,8 +185,10 @@ def reassign(session: Session, followup_id: int, owner_id: int, *, by: User) -> 
     """Hand an open follow-up to another rep within the leader's reach."""
     followup = _open_for_edit(session, followup_id, by=by)
     policies.require(by, "followups.reassign", followup)
-    owner = user_queries.get_colleague(session, owner_id, of=by)
-    followup.owner_id = owner.id
+    owner = next((one for one in owning.owners(session, by) if one.id == owner_id), None)
+    if owner is None:
+        raise Invalid("customers.owner_unknown")
+    followup.owner = owner
     session.flush()
     return followup
 

@@ -188,10 +188,20 @@
     if (submit && submit.form) { submit.classList.add("is-pressed"); }
   });
 
+  /* An outcome proposes the day of the next contact until the user has chosen one. */
+  function propose(outcome) {
+    const box = $("[data-proposed]:not([data-proposed=''])", outcome.form);
+    if (!box) { return; }
+    $$("input", box).forEach((day) => { day.checked = day.value === outcome.dataset.proposes; });
+  }
+
   document.addEventListener("change", (event) => {
     const target = event.target;
     if (target.matches("[data-all]")) { ticks().forEach((tick) => { tick.checked = target.checked; }); }
     if (target.closest("[data-rows]") || target.matches("[data-all]")) { showTicks(); }
+    if (target.matches("[data-proposes]")) { propose(target); }
+    const proposed = target.closest("[data-proposed]");
+    if (proposed) { proposed.dataset.proposed = ""; }
     const submits = target.closest("form[data-submit-on-change]");
     if (submits) { submits.requestSubmit(); }
   });
