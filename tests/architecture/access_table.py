@@ -21,6 +21,7 @@ from crm.users.services import sessions
 from crm.users.services.sessions import Browser
 from tests.factories.activities import make_activity, make_goal, make_plan
 from tests.factories.customers import make_customer, make_tag
+from tests.factories.followups import make_followup
 from tests.factories.outreach import make_suppression
 from tests.factories.reports import make_drawn_run
 from tests.factories.users import NOW, make_team, make_token, make_user
@@ -70,6 +71,13 @@ ACTIVITIES = Reaches("own", "team", "all", "all")
 RUN = Reaches("none", "team", "all", "all")
 PLANNERS = Reaches("none", "all", "all", "all")
 
+# Follow-ups: whoever works with the customer; managers and admins only read.
+FOLLOWUPS = Reaches("own", "team", "all", "all")
+WORK = Reaches("own", "team", "none", "none")
+WORK_WITH_POOL = Reaches("own", "team+pool", "none", "none")
+HAND_OVER = Reaches("none", "team", "none", "none")
+SELLERS = Reaches("all", "all", "none", "none")
+
 PUBLIC = Row(ALL, ALL, is_public=True)
 SIGNED_IN = Row(ALL, ALL)
 
@@ -111,6 +119,9 @@ AN_ORDER = {
 AN_ACTIVITY = {"title": "双12", "starts_on": "2026-12-01", "ends_on": "2026-12-12"}
 A_GOAL = {"metric": "deals", "target": "20"}
 
+A_DAY = {"due_at": "2030-01-02T09:00:00+08:00"}
+A_CALL = {"channel": "phone", "outcome": "reached"}
+
 ROWS: dict[str, Row] = {
     # the house
     "static": PUBLIC,
@@ -139,6 +150,7 @@ ROWS: dict[str, Row] = {
     "users.create_token": SIGNED_IN,
     "users.revoke_token": of("api_token", MINE),
     "users_api.me": SIGNED_IN,
+    "notices.outbox": only(LEADS),
     # users: the administrator's
     "users.index": only(ADMIN),
     "users.new": only(ADMIN),
@@ -208,6 +220,26 @@ ROWS: dict[str, Row] = {
     "outreach.suppress": of("mark", SIGHT, EDIT, in_body=True),
     "outreach.clear": of("suppression", SIGHT, ASSIGN, body={"reason": "Signed form"}),
     "outreach_api.answer": SIGNED_IN,
+    # followups
+    "home": PUBLIC,
+    "followups.index": SIGNED_IN,
+    "followups.new": SIGNED_IN,
+    "followups.create": of("mark", SIGHT, WORK_WITH_POOL, in_body=True, body=A_CALL),
+    "followups.undo": of("followup", FOLLOWUPS, WORK),
+    "followups.new_plan": of("customer", SIGHT, WORK_WITH_POOL),
+    "followups.plan": of("mark", SIGHT, WORK_WITH_POOL, in_body=True, body=A_DAY),
+    "followups.reschedule": of("followup", FOLLOWUPS, WORK, body={"days": "1"}),
+    "followups.cancel": of("followup", FOLLOWUPS, WORK),
+    "followups.reassign": of("followup", FOLLOWUPS, HAND_OVER, body={"owner_id": 0}),
+    "followups.spread": only(SELLERS),
+    "followups_api.index": SIGNED_IN,
+    "followups_api.create": of("mark", SIGHT, WORK_WITH_POOL, in_body=True, body=A_DAY),
+    "followups_api.log": of("mark", SIGHT, WORK_WITH_POOL, in_body=True, body=A_CALL),
+    "followups_api.show": of("followup", FOLLOWUPS),
+    "followups_api.reschedule": of("followup", FOLLOWUPS, WORK, body=A_DAY),
+    "followups_api.reassign": of("followup", FOLLOWUPS, HAND_OVER, body={"owner_id": 0}),
+    "followups_api.cancel": of("followup", FOLLOWUPS, WORK),
+    "followups_api.undo": of("followup", FOLLOWUPS, WORK),
     # activities
     "activities.index": SIGNED_IN,
     "activities.new": only(PLANNERS),
@@ -287,6 +319,12 @@ def _activity(session: Session, owner: User | None) -> dict[str, Any]:
     }
 
 
+def _followup(session: Session, owner: User | None) -> dict[str, Any]:
+    by = owner or make_user(session)
+    followup = make_followup(session, make_customer(session, owner=by), owner=by)
+    return {"followup_id": followup.id}
+
+
 def _mark(session: Session, owner: User | None) -> dict[str, Any]:
     return {"customer_id": make_customer(session, owner=owner).id}
 
@@ -340,6 +378,7 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "activity": _activity,
     "api_token": _api_token,
     "customer": _customer,
+    "followup": _followup,
     "mark": _mark,
     "person": _person,
     "report": _report,
@@ -352,4 +391,4 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
 #: Kinds that nobody owns: built once, without an owner.
 UNOWNED = frozenset({"person", "reset", "segment", "team"})
 #: Kinds that always belong to somebody.
-ALWAYS_OWNED = frozenset({"activity", "user_session", "api_token", "report"})
+ALWAYS_OWNED = frozenset({"activity", "followup", "user_session", "api_token", "report"})
