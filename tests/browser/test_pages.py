@@ -102,7 +102,9 @@ def test_pages_are_open_to_everybody(shop: Shop, open_page: OpenPage, who: str, 
 
     found = {}
     for path in PAGES[who]:
-        page.goto(shop.address + path)
+        answer = page.goto(shop.address + path)
+        assert answer is not None
+        assert answer.status < 500, path
         if faults := violations(page) + sideways(page) + missing_icons(page):
             found[path] = faults
 
