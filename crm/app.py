@@ -1,7 +1,6 @@
 """The composition root: which modules there are, who listens to what, what is offered where."""
 
 from datetime import datetime
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -134,7 +133,7 @@ def create_app(settings: Settings, sessions: Sessions | None = None) -> Flask:
     errors.install(app)
     context.install(app, errors.answer)
     auth.install(app)
-    shell.install(app, Shell(NAV, LINKS, partial(banners, settings), viewer=auth.shown), Babel())
+    shell.install(app, Shell(NAV, LINKS, banners, viewer=auth.shown), Babel())
     health.install(app)
     app.add_url_rule("/", "home", lambda: redirect(url_for("followups.index")))
     for bp in PAGES:
@@ -143,10 +142,10 @@ def create_app(settings: Settings, sessions: Sessions | None = None) -> Flask:
     return app
 
 
-def banners(settings: Settings, session: Session, viewer: User, now: datetime) -> list[Banner]:
+def banners(session: Session, viewer: User, now: datetime) -> list[Banner]:
     """What everybody should know about the house itself: nothing is mailed, nobody works."""
     found = []
-    if settings.smtp is None:
+    if context.settings().smtp is None:
         may_read = policies.may(viewer, "outbox.read")
         found.append(
             Banner(

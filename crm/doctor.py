@@ -5,7 +5,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from crm.settings import Settings
 
 #: Below these, known holes are open (docs/adr and SECURITY.md).
 LEAST = {"weasyprint": (70, 0), "jinja2": (3, 1, 6), "flask": (3, 1, 3), "werkzeug": (3, 1, 5)}
-SILENCE = timedelta(minutes=3)
 LEAST_FREE = 0.05
 STATIC = Path(__file__).parent / "web" / "static"
 PARTS = ("vendor/htmx.min.js", "vendor/tabler.min.css", "vendor/icons.svg")
@@ -99,7 +97,9 @@ def _worker(settings: Settings) -> Finding:
     if beat is None:
         return Finding("worker", is_fine=False, detail="has never run: start `crm worker`")
     silence = clock.now() - beat
-    return Finding("worker", silence < SILENCE, f"last beat {int(silence.total_seconds())} s ago")
+    return Finding(
+        "worker", silence < jobs.SILENCE, f"last beat {int(silence.total_seconds())} s ago"
+    )
 
 
 def _stuck(settings: Settings) -> Finding:

@@ -17,6 +17,7 @@ Outside = Callable[[], Step]
 Advance = Callable[[Session, datetime], bool | Outside]
 
 
+SILENCE = timedelta(minutes=3)  # without a beat: no worker is running
 KEEP_BEATS = timedelta(days=7)
 
 

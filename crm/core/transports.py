@@ -3,9 +3,11 @@
 import os
 import ssl
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.parser import BytesParser
 from pathlib import Path
 from typing import Protocol
 
@@ -71,8 +73,48 @@ class FolderTransport:
         return name
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A mail that lies in the folder. `order` grows with time; it is where a page begins."""
+
+    order: int
+    at: datetime
+    message_id: str
+    to: str
+    subject: str
+    text: str
+
+
+def kept(folder: Path, *, before: int | None = None) -> Iterator[Kept]:
+    """The mails that a FolderTransport keeps here, newest first; older than `before`."""
+    try:
+        found = [(entry.stat().st_mtime_ns, entry.path) for entry in os.scandir(folder / "new")]
+    except FileNotFoundError:
+        return
+    for order, path in sorted(found, reverse=True):
+        if before is None or order < before:
+            yield _read(Path(path), order)
+
+
+def _read(path: Path, order: int) -> Kept:
+    message = BytesParser(_class=EmailMessage, policy=mail.POLICY).parsebytes(path.read_bytes())
+    body = message.get_body(("plain",))
+    return Kept(
+        order=order,
+        at=datetime.fromtimestamp(order / 10**9, UTC),
+        message_id=str(message.get("Message-ID", "")),
+        to=", ".join(one.addr_spec for one in message["To"].addresses),
+        subject=str(message.get("Subject", "")),
+        text=body.get_content() if body is not None else "",
+    )
+
+
+def outbox_of(settings: Settings) -> Path:
+    return settings.var_dir / "outbox"
+
+
 def transport_for(settings: Settings) -> Transport:
     """The configured mail server, else the folder `var/outbox` whose page shows what was sent."""
     if settings.smtp is not None:
         return SmtpTransport(settings.smtp)
-    return FolderTransport(settings.var_dir / "outbox")
+    return FolderTransport(outbox_of(settings))

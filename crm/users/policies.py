@@ -66,7 +66,7 @@ ACTIONS: dict[str, tuple[Reach, Reach, Reach, Reach]] = {
     "reports.make": (OWN, TEAM, ALL, ALL),
     # the house
     "users.manage": (NONE, NONE, NONE, ALL),
-    "outbox.read": (NONE, NONE, NONE, ALL),
+    "outbox.read": (NONE, TEAM, NONE, ALL),
     "audit.read": (NONE, NONE, NONE, ALL),
 }
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm.settings import LOCALES
 from crm.web import context
+from crm.web.htmx import is_fragment_request
 from crm.web.viewer import Viewer, viewer
 
 #: How a locale is named in HTML and in a browser's wishes (Babel alone would not match zh-CN).
@@ -146,6 +147,6 @@ def _nav_item(item: NavItem, known: Viewer) -> dict[str, Any]:
 
 
 def _banners(shell: Shell, known: Viewer | None) -> Sequence[Banner]:
-    if known is None or shell.banners is None:
+    if known is None or shell.banners is None or is_fragment_request():
         return ()
     return shell.banners(context.session(), known, context.now_once())

@@ -21,6 +21,7 @@ from crm.users.services import sessions
 from crm.users.services.sessions import Browser
 from tests.factories.activities import make_activity, make_goal, make_plan
 from tests.factories.customers import make_customer, make_tag
+from tests.factories.imports import make_import
 from tests.factories.followups import make_followup
 from tests.factories.outreach import make_suppression
 from tests.factories.reports import make_drawn_run
@@ -73,6 +74,9 @@ PLANNERS = Reaches("none", "all", "all", "all")
 
 # Follow-ups: whoever works with the customer; managers and admins only read.
 FOLLOWUPS = Reaches("own", "team", "all", "all")
+# Imports: not for reps and managers (403); a lead finds the team's only.
+IMPORT_SIGHT = Reaches("all", "team", "all", "all")
+IMPORT = Reaches("none", "team", "none", "all")
 WORK = Reaches("own", "team", "none", "none")
 WORK_WITH_POOL = Reaches("own", "team+pool", "none", "none")
 HAND_OVER = Reaches("none", "team", "none", "none")
@@ -280,6 +284,13 @@ ROWS: dict[str, Row] = {
     "reports_api.create": SIGNED_IN,
     "reports_api.show_run": of("report", REPORTS),
     "reports_api.file": of("report", REPORTS),
+    # imports
+    "imports.index": only(LEADS),
+    "imports.create": only(LEADS),
+    "imports.show": of("import", IMPORT_SIGHT, IMPORT),
+    "imports.run": of("import", IMPORT_SIGHT, IMPORT, body={"column.0": "name"}),
+    "imports.cancel": of("import", IMPORT_SIGHT, IMPORT),
+    "imports.refused": of("import", IMPORT_SIGHT, IMPORT),
     "search.index": SIGNED_IN,
     "customers_api.index": SIGNED_IN,
     "customers_api.show": of("customer", SIGHT),
@@ -335,6 +346,11 @@ def _suppression(session: Session, owner: User | None) -> dict[str, Any]:
     return {"customer_id": customer.id, "suppression_id": mark.id}
 
 
+def _import(session: Session, owner: User | None) -> dict[str, Any]:
+    item = make_import(session, owner=owner or make_user(session, role="admin"))
+    return {"import_id": item.id}
+
+
 def _report(session: Session, owner: User | None) -> dict[str, Any]:
     run = make_drawn_run(session, owner or make_user(session))
     return {"public_id": run.public_id}
@@ -379,6 +395,7 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "api_token": _api_token,
     "customer": _customer,
     "followup": _followup,
+    "import": _import,
     "mark": _mark,
     "person": _person,
     "report": _report,
@@ -391,4 +408,4 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
 #: Kinds that nobody owns: built once, without an owner.
 UNOWNED = frozenset({"person", "reset", "segment", "team"})
 #: Kinds that always belong to somebody.
-ALWAYS_OWNED = frozenset({"activity", "followup", "user_session", "api_token", "report"})
+ALWAYS_OWNED = frozenset({"activity", "followup", "import", "user_session", "api_token", "report"})
