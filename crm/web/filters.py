@@ -1,12 +1,12 @@
 """How values look on a page, in the viewer's language; the company's day decides what is today."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from babel import numbers
-from flask import Flask
+from flask import Flask, g
 from flask_babel import get_locale, gettext, ngettext
-from sqlalchemy.orm import Session
 
 from crm.core.company import Company, company
 from crm.web import context
@@ -141,14 +141,31 @@ def _clock(value: datetime) -> str:
     return f"{value.astimezone(_company().zone):%H:%M}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """What the filters of one answer go by; a list asks for it hundreds of times."""
+
+    company: Company
+    today: date
+    is_chinese: bool
+
+
+def _here() -> _Here:
+    found: _Here | None = g.get("here")
+    if found is None:
+        house = company(context.session())
+        is_chinese = str(get_locale() or "").startswith("zh")
+        found = g.here = _Here(house, house.day_of(context.now_once()), is_chinese)
+    return found
+
+
 def _is_chinese() -> bool:
-    return str(get_locale() or "").startswith("zh")
+    return _here().is_chinese
 
 
 def _company() -> Company:
-    session: Session = context.session()
-    return company(session)
+    return _here().company
 
 
 def _today() -> date:
-    return _company().day_of(context.now_once())
+    return _here().today

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from gettext import NullTranslations
 from typing import Any
 
-from flask import Flask, request, url_for
-from flask_babel import Babel
+from flask import Flask, g, request, url_for
+from flask_babel import Babel, get_translations
 from sqlalchemy.orm import Session
 
 from crm.settings import LOCALES
@@ -70,7 +71,20 @@ def install(app: Flask, shell: Shell, babel: Babel) -> None:
         locale_selector=choose_locale,
         timezone_selector=lambda: context.settings().time_zone,
     )
+    # Flask-Babel looks for the request's language at each text; a page holds hundreds of texts.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # by its i18n extension
+        lambda text: _texts().gettext(text),
+        lambda one, many, count: _texts().ngettext(one, many, count),
+        newstyle=True,
+    )
     app.context_processor(lambda: _variables(shell))
+
+
+def _texts() -> NullTranslations:
+    found: NullTranslations | None = g.get("texts")
+    if found is None:
+        found = g.texts = get_translations()
+    return found
 
 
 def choose_locale() -> str:
