@@ -1,8 +1,11 @@
 """The JSON face under /api/v1, its errors and its page of documentation at /api/docs."""
 
-from flask import Flask, Response, render_template, url_for
+import json
+from typing import Any
+
+from flask import Flask, Response, render_template, request, url_for
 from flask_smorest import Api, Blueprint
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from crm import __version__
 from crm.web import errors, security
@@ -35,7 +38,35 @@ def install(app: Flask, blueprints: list[Blueprint]) -> HouseApi:
         csrf.exempt(blueprint)  # a token, not a cookie, signs these requests in
         api.register_blueprint(blueprint)
     app.add_url_rule("/api/docs", "api_docs", _docs)
+    app.before_request(_refuse_unsound_json)
     return api
+
+
+def _refuse_unsound_json() -> None:
+    """What JSON readers disagree about: a name given twice, NaN, half of a surrogate pair.
+
+    The last would be stored inside a segment's rule and break every page that shows it.
+    """
+    if not (request.path.startswith(PREFIX) and request.is_json and request.get_data()):
+        return
+    try:
+        found = json.loads(
+            request.get_data(), object_pairs_hook=_each_once, parse_constant=_no_number
+        )
+        json.dumps(found, ensure_ascii=False).encode()
+    except ValueError:
+        raise BadRequest from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(pairs)
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(text)
 
 
 def _docs() -> str:

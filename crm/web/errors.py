@@ -75,6 +75,9 @@ def answer(error: Exception) -> Response:
         # No address can be built for a host that is not ours, so no page can be drawn either.
         text = message(Invalid("core.host_unknown"))
         return Response(text, 400, content_type="text/plain; charset=utf-8")
+    if not isinstance(error, DomainError | HTTPException):
+        # The database may have broken off the transaction: the error page needs a sound one.
+        context.abandon()
     refusal, status = _as_refusal(error)
     fields = refusal.details.get("fields", {})
     code, text = refusal.code, message(refusal)

@@ -12,6 +12,7 @@ from werkzeug.routing import IntegerConverter, RequestRedirect, ValidationError
 from crm.settings import Settings
 
 csrf = CSRFProtect()
+LARGEST_BODY = 1024 * 1024  # of what is not a file
 TOO_LARGE = 2**63  # beyond what both databases can look for
 
 
@@ -47,11 +48,18 @@ def install(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session itself
     )
     app.url_map.converters["int"] = RowId
+    app.before_request(_bound_the_body)  # before anybody, csrf first, reads it
     csrf.init_app(app)
     app.after_request(_add_headers)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+
+
+def _bound_the_body() -> None:
+    """Only files may be large; what is read into memory whole may not."""
+    if request.mimetype != "multipart/form-data":
+        request.max_content_length = min(LARGEST_BODY, request.max_content_length or LARGEST_BODY)
 
 
 def _add_headers(response: Response) -> Response:
