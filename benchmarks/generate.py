@@ -11,10 +11,38 @@ SEED = 20261119
 CUSTOMERS = 100_000
 ORDERS = 268_614
 
-SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢"
-GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉萍红建国志文辉建平鑫宇浩然子轩梓涵雨欣一诺思远嘉怡"
-PLACES = ("杭州", "上海", "苏州", "南京", "宁波", "重庆", "成都", "武汉", "广州", "深圳", "北京", "西安")
-TRADES = ("远山民宿", "栖木生活馆", "木白设计", "观澜会所", "青石餐饮", "合意家具", "南风布艺", "明湖酒店")
+SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐"
+    "许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢"
+)
+GIVEN = (
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉"
+    "萍红建国志文辉建平鑫宇浩然子轩梓涵雨欣一诺思远嘉怡"
+)
+PLACES = (
+    "杭州",
+    "上海",
+    "苏州",
+    "南京",
+    "宁波",
+    "重庆",
+    "成都",
+    "武汉",
+    "广州",
+    "深圳",
+    "北京",
+    "西安",
+)
+TRADES = (
+    "远山民宿",
+    "栖木生活馆",
+    "木白设计",
+    "观澜会所",
+    "青石餐饮",
+    "合意家具",
+    "南风布艺",
+    "明湖酒店",
+)
 SOURCES = ("门店", "小红书", "抖音", "老客推荐", "展会", "官网")
 TAGS = ("高意向", "设计师", "民宿", "批发", "会员", "已体验", "爱复购", "要月结")
 STAGES = ("潜在", "意向")
@@ -27,7 +55,7 @@ def customers(count: int = CUSTOMERS) -> Iterator[list[str]]:
     yield ["客户编号", "客户名称", "公司", "手机", "邮箱", "地区", "来源", "阶段", "标签", "备注"]
     for number in range(count):
         name = chance.choice(SURNAMES) + "".join(chance.sample(GIVEN, chance.choice((1, 2, 2))))
-        is_company = chance.random() < 0.2  # noqa: PLR2004
+        is_company = chance.random() < 0.2
         place = chance.choice(PLACES)
         company = f"{place}{chance.choice(TRADES)}{number % 97}号店" if is_company else ""
         yield [
@@ -72,7 +100,9 @@ def write(path: Path, rows: Iterator[list[str]]) -> Path:
 
 def _phone(number: int, chance: random.Random) -> str:
     digits = f"138{number:08d}"
-    return chance.choice((digits, digits, f"+86 {digits}", f"{digits[:3]} {digits[3:7]} {digits[7:]}"))
+    return chance.choice(
+        (digits, digits, f"+86 {digits}", f"{digits[:3]} {digits[3:7]} {digits[7:]}")
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How Alembic runs here: an engine given in code, both databases, no rebuild trap."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import Connection, Engine, types
@@ -9,7 +9,7 @@ from crm.core.db import Json, UtcDateTime
 from crm.metadata import metadata
 
 
-def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
     """Write our column types as plain ones: a migration must not import code that changes."""
     if kind != "type":
         return False

@@ -15,7 +15,11 @@ from crm.users.models import User
 from tests.factories.customers import NOW
 
 #: Everybody whose stage is 潜在.
-PROSPECTS: Mapping[str, Any] = {"field": "stage", "operator": "any_of", "value": [Stage.PROSPECT.value]}
+PROSPECTS: Mapping[str, Any] = {
+    "field": "stage",
+    "operator": "any_of",
+    "value": [Stage.PROSPECT.value],
+}
 
 
 def make_segment(
