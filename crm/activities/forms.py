@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from crm.activities import rules
 from crm.activities.models import Activity, Goal, GoalKind, LoopStage, Step, TargetState
-from crm.activities.rules import METRICS
 from crm.activities.schemas import (
     ActivityIn,
     ActivityPlanIn,
@@ -21,6 +21,7 @@ from crm.activities.schemas import (
 from crm.activities.services.planning import Draft, GoalDraft, PlanDraft
 from crm.core.errors import DomainError
 from crm.customers.models import Segment
+from crm.outreach.rules import REASONS
 from crm.users.models import User
 from crm.web import errors, filters
 from crm.web.forms import Form
@@ -32,12 +33,7 @@ STAGES: dict[LoopStage, tuple[Any, str]] = {
     LoopStage.EXECUTION: (_l("Execution"), "player-play"),
     LoopStage.REVIEW: (_l("Review"), "refresh"),
 }
-STEPS: dict[Step, Any] = {
-    Step.TALK: _l("Talk"),
-    Step.INVITE: _l("Invite"),
-    Step.REVISIT: _l("Revisit"),
-    Step.DEAL: _l("Deal"),
-}
+STEPS: dict[Step, Any] = {step: _l(name) for step, name in rules.STEPS.items()}
 STATES: dict[TargetState, Any] = {
     TargetState.WAITING: _l("Waiting to be planned"),
     TargetState.PLANNED: _l("Contact planned"),
@@ -48,13 +44,11 @@ KINDS: dict[GoalKind, Any] = {
     GoalKind.MAIN: _l("Main goal"),
     GoalKind.GUARDRAIL: _l("Guardrail"),
 }
+#: Why a target is held or left out, by the code that is stored with it.
 HELD_REASONS: dict[str, Any] = {
-    "do_not_contact": _l("Do not contact"),
-    "claimed_by_other": _l("Claimed"),
-    "cap_reached": _l("Limit reached"),
-    "cool_down": _l("Cooling down"),
-    "no_owner": _l("No owner"),
-    "holdout": _l("Holdout"),
+    **{reason.code: _l(name) for reason, name in REASONS.items()},
+    "followups.no_owner": _l("No owner"),
+    "followups.open_elsewhere": _l("Planned elsewhere"),
 }
 
 
@@ -110,7 +104,7 @@ def starting_values(activity: Activity) -> dict[str, Any]:
 def goal_choices(goals: Sequence[Goal]) -> dict[str, Sequence[tuple[str, Any]]]:
     parents = [(str(goal.id), goal_title(goal)) for goal in goals if goal.parent_id is None]
     return {
-        "metric": [(key, _(metric.label)) for key, metric in METRICS.items()],
+        "metric": [(key, _(metric.label)) for key, metric in rules.METRICS.items()],
         "kind": [(kind.value, label) for kind, label in KINDS.items()],
         "parent_id": [("", _("Nothing, it stands alone")), *parents],
     }
@@ -122,7 +116,7 @@ def plan_choices(segments: Sequence[Segment]) -> dict[str, Sequence[tuple[str, A
 
 def goal_title(goal: Goal) -> str:
     """The metric, or the name that people gave it."""
-    metric = METRICS.get(goal.metric)
+    metric = rules.METRICS.get(goal.metric)
     return goal.label or (_(metric.label) if metric else goal.metric)
 
 

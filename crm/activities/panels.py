@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from flask import url_for
 from flask_babel import lazy_gettext as _l
@@ -128,16 +127,8 @@ def hits(session: Session, text: str, viewer: User) -> Sequence[Hit]:
     ]
 
 
-def _nothing(
-    session: Session, ids: Sequence[int], viewer: User, now: datetime
-) -> Mapping[int, Any]:
-    """Timeline entries carry their own details."""
-    del session, ids, viewer, now
-    return {}
-
-
 CARD = Panel("activities", _l("Activities"), "activities/_card.html", parts)
 USED_BY = Panel("activities", _l("Activities"), "activities/_used_by.html", used_by)
-TIMELINE = Panel("activities.step", _l("Step reached"), "activities/_step.html", _nothing)
+TIMELINE = Panel("activities.step", _l("Step reached"), "activities/_step.html")
 RAIL = Panel("activities", _l("My activities"), "activities/_rail.html", progress)
 FINDER = Finder(_l("Activities"), "target", hits)

@@ -10,6 +10,12 @@ from crm.core.messages import N_
 
 LOOP = tuple(LoopStage)
 BEFORE_LAUNCH = frozenset({LoopStage.GOAL, LoopStage.STRATEGY, LoopStage.RESOURCES})
+STEPS: Mapping[Step, str] = {
+    Step.TALK: N_("Talk"),
+    Step.INVITE: N_("Invite"),
+    Step.REVISIT: N_("Revisit"),
+    Step.DEAL: N_("Deal"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +116,8 @@ def conversion(reached: Reached) -> Fraction | None:
 def share_reached(now: Decimal | None, target: Decimal) -> Decimal | None:
     """How much of the target is reached, 1 being all of it."""
     return None if now is None or target <= 0 else now / target
+
+
+def is_kept(now: Decimal | None, floor: Decimal) -> bool | None:
+    """Whether a guardrail holds; every figure that is measured here is better when it is higher."""
+    return None if now is None else now >= floor

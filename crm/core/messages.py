@@ -161,7 +161,9 @@ ERRORS: dict[str, str] = {
     "reports.pdf_no_fonts": N_("The fonts of the PDF are missing. Run bin/setup."),
     "reports.pdf_no_engine": N_("The PDF library Pango is missing. Run bin/setup."),
     "reports.pdf_too_large": N_("The report is too large for one PDF. Choose a smaller scope."),
-    "reports.pdf_too_slow": N_("Drawing the PDF took too long and was stopped. Choose a smaller scope."),
+    "reports.pdf_too_slow": N_(
+        "Drawing the PDF took too long and was stopped. Choose a smaller scope."
+    ),
     "reports.pdf_no_room": N_("The PDF could not be stored. Check the free disk space."),
     "reports.pdf_failed": N_("The PDF could not be drawn. The log says why."),
     # segments of customers

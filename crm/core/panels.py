@@ -12,6 +12,14 @@ from sqlalchemy.orm import Session
 Loader = Callable[[Session, Sequence[int], Any, datetime], Mapping[int, Any]]
 
 
+def nothing(
+    session: Session, ids: Sequence[int], viewer: object, now: datetime
+) -> Mapping[int, Any]:
+    """For what carries its values itself, such as an entry of the timeline."""
+    del session, ids, viewer, now
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Panel:
     """`template` renders one value as `value`, with `thing_id`; `label` is a translatable text."""
@@ -19,7 +27,7 @@ class Panel:
     name: str
     label: Any
     template: str
-    load: Loader
+    load: Loader = nothing
 
 
 @dataclass(frozen=True, slots=True)

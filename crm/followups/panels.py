@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm.core.panels import Panel
 from crm.customers.models import Customer
 from crm.customers.services import customers as owning
-from crm.followups import forms, queries
+from crm.followups import queries
 from crm.followups.models import FollowUp
 from crm.users import policies
 from crm.users.models import User
@@ -23,7 +22,6 @@ class Card:
     """The open contacts with this customer and what the viewer may do about them."""
 
     followups: Sequence[FollowUp]
-    steps: Mapping[Any, Any]
     may_plan: bool
     colleagues: Sequence[User]  # to whom the viewer may hand a planned contact
 
@@ -37,7 +35,6 @@ def cards(session: Session, ids: Sequence[int], viewer: User, now: datetime) -> 
     return {
         customer.id: Card(
             [followup for followup in open_ones if followup.customer_id == customer.id],
-            forms.STEP_LABELS,
             policies.may(viewer, "followups.plan", customer),
             colleagues,
         )
@@ -45,17 +42,9 @@ def cards(session: Session, ids: Sequence[int], viewer: User, now: datetime) -> 
     }
 
 
-def _nothing(
-    session: Session, ids: Sequence[int], viewer: User, now: datetime
-) -> Mapping[int, Any]:
-    """Timeline entries carry their own details."""
-    del session, ids, viewer, now
-    return {}
-
-
 CARD = Panel("followups", _l("Follow-ups"), "followups/_card.html", cards)
 TIMELINE = (
-    Panel("followups.logged", _l("Follow-up"), "followups/_logged.html", _nothing),
-    Panel("followups.cancelled", _l("Planned contact given up"), "", _nothing),
-    Panel("followups.taken_back", _l("Follow-up taken back"), "", _nothing),
+    Panel("followups.logged", _l("Follow-up"), "followups/_logged.html"),
+    Panel("followups.cancelled", _l("Planned contact given up"), ""),
+    Panel("followups.taken_back", _l("Follow-up taken back"), ""),
 )

@@ -14,7 +14,7 @@ from crm.core.errors import Conflict, Invalid
 from crm.customers import queries as customer_queries
 from crm.customers.models import Channel, Customer
 from crm.followups import forms, queries, rules, services
-from crm.followups.models import FollowUp
+from crm.followups.models import FollowUp, Outcome
 from crm.outreach import panels as outreach_panels
 from crm.users import auth, policies
 from crm.users.models import Role
@@ -25,6 +25,11 @@ from crm.web.schemas import CompanyDateTime
 from crm.web.security import next_address
 
 bp = Blueprint("followups", __name__, url_prefix="/followups", template_folder="templates")
+
+
+@bp.app_template_filter()
+def outcome_name(outcome: Outcome | str) -> str:
+    return _(rules.OUTCOMES[Outcome(outcome)])
 
 
 @bp.get("/")
@@ -180,7 +185,6 @@ def _workbench(scope: str = "") -> dict[str, Any]:
         "mine": mine,
         "may_log": policies.may(viewer, "followups.log"),
         "channels": forms.CHANNELS,
-        "step_labels": forms.STEP_LABELS,
         "rail": context.panels().load(
             "followups.rail", session, [viewer.id], viewer=viewer, now=now
         ),
@@ -209,7 +213,6 @@ def _drawer(form: forms.LogForm, customer: Customer, followup: FollowUp | None) 
         "chip": _chip(customer),
         "channels": forms.CHANNELS,
         "outcomes": forms.OUTCOMES,
-        "step_labels": forms.STEP_LABELS,
         "proposals": proposals,
         "next_days": next_days,
         "other_day": other[-1] if other else "",

@@ -9,26 +9,18 @@ from flask_babel import lazy_gettext as _l
 
 from crm.core.company import Company
 from crm.core.errors import DomainError
-from crm.customers.models import Channel
-from crm.outreach.rules import Answer, Cap, Reason, Terms
+from crm.customers.models.names import CHANNELS
+from crm.outreach.rules import REASONS, Answer, Cap, Reason, Terms
 from crm.outreach.schemas import Cleared, ClearedIn, MarkIn
 from crm.outreach.services import Mark
 from crm.web import errors, filters
 from crm.web.forms import Form
 
-CHANNELS: dict[Channel, Any] = {
-    Channel.PHONE: _l("Phone"),
-    Channel.WECHAT: _l("WeChat"),
-    Channel.VISIT: _l("Visit"),
-    Channel.EMAIL: _l("E-mail"),
-    Channel.SMS: _l("Text message"),
-}
-
-_CHIPS: dict[Reason, tuple[str, Any]] = {
-    Reason.DO_NOT_CONTACT: ("dnc", _l("Do not contact")),
-    Reason.CLAIMED_BY_OTHER: ("hold", _l("Claimed")),
-    Reason.CAP_REACHED: ("cap", _l("Limit reached")),
-    Reason.COOL_DOWN: ("cool", _l("Cooling down")),
+_TONES: dict[Reason, str] = {
+    Reason.DO_NOT_CONTACT: "dnc",
+    Reason.CLAIMED_BY_OTHER: "hold",
+    Reason.CAP_REACHED: "cap",
+    Reason.COOL_DOWN: "cool",
 }
 
 
@@ -57,15 +49,17 @@ class ClearingForm(Form[Cleared]):
 
 
 def channel_choices() -> Sequence[tuple[str, Any]]:
-    return [("", _("Every channel")), *((c.value, label) for c, label in CHANNELS.items())]
+    return [
+        ("", _("Every channel")),
+        *((channel.value, _(name)) for channel, name in CHANNELS.items()),
+    ]
 
 
 def chip(answer: Answer) -> Chip:
     if answer.reason is None:
         return Chip("ok", _("May be contacted"), "", _("Nothing stands in the way of a contact."))
-    tone, label = _CHIPS[answer.reason]
     until = _("until %(day)s", day=filters.day(answer.next_at)) if answer.next_at else ""
-    return Chip(tone, str(label), until, sentence(answer))
+    return Chip(_TONES[answer.reason], _(REASONS[answer.reason]), until, sentence(answer))
 
 
 def sentence(answer: Answer) -> str:
@@ -85,7 +79,7 @@ def sentence(answer: Answer) -> str:
         at=next_at,
         earlier=filters.moment(earlier.at),
         name=earlier.by_name or _("sent by the program"),
-        channel=CHANNELS[earlier.channel],
+        channel=_(CHANNELS[earlier.channel]),
     )
 
 
@@ -113,7 +107,7 @@ def _cap_in_words(cap: Cap) -> str:
         )
     return _(
         "%(channel)s: at most %(limit)s contacts within any %(days)s days.",
-        channel=CHANNELS[cap.channel],
+        channel=_(CHANNELS[cap.channel]),
         limit=cap.limit,
         days=cap.days,
     )

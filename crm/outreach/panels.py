@@ -24,7 +24,6 @@ class Card:
 
     chip: Chip
     marks: Sequence[Suppression]
-    channels: Mapping[Any, Any]
     choices: Sequence[tuple[str, Any]]
     may_suppress: bool
     may_clear: bool
@@ -46,21 +45,12 @@ def cards(session: Session, ids: Sequence[int], viewer: User, now: datetime) -> 
         customer.id: Card(
             chip=forms.chip(answers[customer.id]),
             marks=[mark for mark in marks if mark.subject_id == customer.subject_id],
-            channels=forms.CHANNELS,
             choices=forms.channel_choices(),
             may_suppress=policies.may(viewer, "outreach.suppress", customer),
             may_clear=policies.may(viewer, "outreach.clear", customer),
         )
         for customer in customers
     }
-
-
-def _nothing(
-    session: Session, ids: Sequence[int], viewer: User, now: datetime
-) -> Mapping[int, Any]:
-    """Timeline entries carry their own details."""
-    del session, ids, viewer, now
-    return {}
 
 
 def _customers(session: Session, ids: Sequence[int]) -> Sequence[Customer]:
@@ -70,6 +60,6 @@ def _customers(session: Session, ids: Sequence[int]) -> Sequence[Customer]:
 COLUMN = Panel("guard", _l("Contact"), "outreach/_chip.html", chips)
 CARD = Panel("guard", _l("Contact guard"), "outreach/_card.html", cards)
 TIMELINE = (
-    Panel("outreach.suppressed", _l("Do not contact: set"), "outreach/_marked.html", _nothing),
-    Panel("outreach.cleared", _l("Do not contact: cleared"), "outreach/_marked.html", _nothing),
+    Panel("outreach.suppressed", _l("Do not contact: set"), "outreach/_marked.html"),
+    Panel("outreach.cleared", _l("Do not contact: cleared"), "outreach/_marked.html"),
 )

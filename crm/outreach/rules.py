@@ -1,12 +1,13 @@
 """Decisions about a contact on plain values: caps in rolling windows, cool-down by company day."""
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from crm.core.company import Company
+from crm.core.messages import N_
 from crm.customers.models import Channel
 
 
@@ -30,6 +31,15 @@ class Reason(enum.Enum):
     def code(self) -> str:
         """The key of its text."""
         return f"outreach.{self.value}"
+
+
+#: A refusal in two words.
+REASONS: Mapping[Reason, str] = {
+    Reason.DO_NOT_CONTACT: N_("Do not contact"),
+    Reason.CLAIMED_BY_OTHER: N_("Claimed"),
+    Reason.CAP_REACHED: N_("Limit reached"),
+    Reason.COOL_DOWN: N_("Cooling down"),
+}
 
 
 @dataclass(frozen=True, slots=True)

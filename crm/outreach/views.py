@@ -49,7 +49,6 @@ def answer(customer_id: int) -> ResponseReturnValue:
         chip=forms.chip(given),
         contacts=contacts,
         names=queries.names(session, [contact.by_id for contact in contacts]),
-        channels=forms.CHANNELS,
         rules=forms.rules_in_words(queries.terms(session), company(session)),
     )
 

@@ -97,7 +97,7 @@ def _as_dict(found: Conversion) -> dict[str, Any]:
 def _steps(funnel: Funnel) -> list[dict[str, Any]]:
     return [
         {
-            "step": step,
+            "step": step.value,
             "count": count,
             "conversion": _rate(funnel.step(number)) if number else None,
         }

@@ -240,14 +240,18 @@ def test_many_targets_are_marked_at_once_with_the_reason(session: Session, now: 
     activity = make_launched_activity(session, owner=make_lead(session))
     targets = [target_of(session, activity, customer) for customer in customers]
     pipeline.mark_many(
-        session, TargetState.HELD, [t.id for t in targets[:2]], reason="cool_down", until=now
+        session,
+        TargetState.HELD,
+        [t.id for t in targets[:2]],
+        reason="outreach.cool_down",
+        until=now,
     )
     pipeline.mark_many(session, TargetState.PLANNED, [targets[2].id])
     session.expire_all()
     assert [t.state for t in targets] == [TargetState.HELD] * 2 + [TargetState.PLANNED]
-    assert (targets[0].held_reason, targets[0].held_until) == ("cool_down", now)
+    assert (targets[0].held_reason, targets[0].held_until) == ("outreach.cool_down", now)
     rows = session.execute(queries.held_reasons(activity.id)).all()
-    assert [tuple(row) for row in rows] == [(TargetState.HELD, "cool_down", 2)]
+    assert [tuple(row) for row in rows] == [(TargetState.HELD, "outreach.cool_down", 2)]
     assert queries.states_of(session, activity.id) == {
         TargetState.HELD: 2,
         TargetState.PLANNED: 1,

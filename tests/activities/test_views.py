@@ -9,7 +9,10 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from crm.activities import services
-from crm.activities.models import Activity, Goal, LoopStage, Step, Target
+from crm.activities.models import Activity, Goal, LoopStage, Step, Target, TargetState
+from crm.activities.services import pipeline
+from crm.followups.services.planning import NO_OWNER, OPEN_ELSEWHERE
+from crm.outreach.rules import Reason
 from crm.users.models import User
 from tests.counting import count_queries
 from tests.factories.activities import (
@@ -239,3 +242,16 @@ def test_the_customers_page_and_the_search_know_the_activity(
     assert activity.title in text(client_for(rep), "/search?q=双12")
     stranger = make_rep(session, name="李娜")
     assert activity.title not in text(client_for(stranger), "/search?q=双12")
+
+
+@pytest.mark.parametrize("reason", [*(reason.code for reason in Reason), NO_OWNER, OPEN_ELSEWHERE])
+def test_why_a_customer_is_held_stands_on_the_page_in_words(
+    session: Session, client_for: ClientFor, reason: str
+) -> None:
+    customer = make_customer(session)
+    activity = make_launched_activity(session, owner=make_lead(session))
+    target = target_of(session, activity, customer)
+    pipeline.mark_many(session, TargetState.HELD, [target.id], reason=reason)
+    page = text(client_for(make_manager(session)), f"/activities/{activity.id}/execution")
+    assert "Held" in page
+    assert reason not in page

@@ -96,6 +96,11 @@ def goals(activity_id: int) -> Select[Goal]:
     return select(Goal).where(Goal.activity_id == activity_id).order_by(Goal.id)
 
 
+def goals_of(activity_ids: Sequence[int]) -> Select[Goal]:
+    """All goals and guardrails of these activities, oldest first."""
+    return select(Goal).where(Goal.activity_id.in_(activity_ids)).order_by(Goal.id)
+
+
 def main_goals(activity_ids: Sequence[int]) -> Select[Goal]:
     """The main goals at the top of each activity's tree, oldest first."""
     return (

@@ -23,7 +23,10 @@ FULL = 100
 
 @dataclass(frozen=True, slots=True)
 class GoalLine:
-    """A goal in words and figures; `progress` is 0 … 100, None where nothing is measured."""
+    """A goal in words and figures; `progress` is 0 … 100, None where nothing is measured.
+
+    A guardrail has no progress: it `is_kept` or not, None where nothing is measured.
+    """
 
     goal: Goal
     title: str
@@ -31,6 +34,7 @@ class GoalLine:
     baseline: str
     now: str
     progress: int | None
+    is_kept: bool | None
     deviation: str
 
 
@@ -41,6 +45,7 @@ class Card:
     activity: Activity
     when: str
     goal: GoalLine | None
+    keeps_guardrails: bool | None
     counts: Counts
     problem: str
 
@@ -61,11 +66,15 @@ def board(session: Session, viewer: User, now: datetime) -> dict[LoopStage, list
     activities = session.scalars(queries.recent(viewer, limit=ON_THE_BOARD)).all()
     ids = [activity.id for activity in activities]
     counts = queries.counts_of(session, ids)
-    goals = session.scalars(queries.main_goals(ids)).all()
+    goals = session.scalars(queries.goals_of(ids)).all()
     figures = queries.figures(session, goals, counts)
     first: dict[int, Figures] = {}
+    guardrails: dict[int, list[bool | None]] = {}
     for goal in goals:
-        first.setdefault(goal.activity_id, figures[goal.id])
+        if goal.kind is GoalKind.GUARDRAIL:
+            guardrails.setdefault(goal.activity_id, []).append(_is_kept(figures[goal.id]))
+        elif goal.parent_id is None:
+            first.setdefault(goal.activity_id, figures[goal.id])
     planned = set(session.scalars(queries.with_plans(ids)))
     today = company(session).day_of(now)
     found: dict[LoopStage, list[Card]] = {stage: [] for stage in LoopStage}
@@ -76,6 +85,7 @@ def board(session: Session, viewer: User, now: datetime) -> dict[LoopStage, list
                 activity,
                 when(activity, today),
                 goal_line(figure) if figure else None,
+                _all_kept(guardrails.get(activity.id, ())) if activity.launched_at else None,
                 counts.get(activity.id, Counts()),
                 _problem(activity, today, figure is not None, activity.id in planned),
             )
@@ -84,7 +94,9 @@ def board(session: Session, viewer: User, now: datetime) -> dict[LoopStage, list
 
 
 def goal_line(figures: Figures) -> GoalLine:
-    goal, now, share = figures.goal, figures.now, figures.share
+    goal, now = figures.goal, figures.now
+    is_guardrail = goal.kind is GoalKind.GUARDRAIL
+    share = None if is_guardrail else figures.share
     behind = None if now is None else now - goal.target
     sign = "" if behind is None or behind <= 0 else "+"
     return GoalLine(
@@ -94,6 +106,7 @@ def goal_line(figures: Figures) -> GoalLine:
         forms.figure(goal.baseline, goal.unit),
         forms.figure(now, goal.unit),
         None if share is None else max(0, min(FULL, int(share * FULL))),
+        _is_kept(figures) if is_guardrail else None,
         filters.DASH if behind is None else sign + forms.figure(behind, goal.unit),
     )
 
@@ -140,6 +153,17 @@ def when(activity: Activity, today: date) -> str:
 def is_mine_only(viewer: User, scope: str) -> bool:
     """A rep works on his own targets; others see all unless they ask for their own."""
     return viewer.role is Role.REP or scope == "mine"
+
+
+def _is_kept(figures: Figures) -> bool | None:
+    return rules.is_kept(figures.now, figures.goal.target)
+
+
+def _all_kept(guardrails: Sequence[bool | None]) -> bool | None:
+    """One broken guardrail breaks all; nothing is said while one has no figure."""
+    if False in guardrails:
+        return False
+    return None if None in guardrails or not guardrails else True
 
 
 def _below(parent: Goal, goals: Sequence[Goal]) -> list[Goal]:

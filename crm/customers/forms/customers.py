@@ -6,10 +6,9 @@ from typing import Any, ClassVar
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
-from crm.core.errors import Invalid
-from crm.customers.models import Customer, CustomerKind, Stage
+from crm.core.errors import DomainError
+from crm.customers.models import Customer, Stage, names
 from crm.customers.queries.listing import Next, Tab
-from crm.customers.rules.stages import NAMES
 from crm.customers.schemas.customers import (
     AssignIn,
     CustomerEditIn,
@@ -38,7 +37,7 @@ LABELS: Mapping[str, Any] = {
     "note": _l("Note"),
     "is_internal": _l("Staff or test record: left out of every figure"),
 }
-KINDS = ((CustomerKind.PERSON.value, _l("Person")), (CustomerKind.COMPANY.value, _l("Company")))
+KINDS = [(kind.value, _l(name)) for kind, name in names.KINDS.items()]
 TABS = {Tab.MINE: _l("My customers"), Tab.ALL: _l("All that I see"), Tab.POOL: _l("Pool")}
 NEXTS = {
     Next.OVERDUE: _l("Overdue"),
@@ -58,7 +57,7 @@ class CustomerForm(Form[CustomerFacts]):
     schema = CustomerIn
     labels: ClassVar[Mapping[str, Any]] = LABELS
 
-    def refuse(self, error: Invalid, text: str) -> None:
+    def refuse(self, error: DomainError, text: str) -> None:
         """A refusal of one value stands beside its field."""
         self.errors = {_BESIDE.get(error.code, ""): [text]}
 
@@ -113,7 +112,7 @@ def differences(customer: Customer, wanted: EditCustomer) -> list[tuple[Any, str
 
 
 def stage_choices() -> list[tuple[str, str]]:
-    return [(stage.value, gettext(NAMES[stage])) for stage in Stage]
+    return [(stage.value, gettext(names.STAGES[stage])) for stage in Stage]
 
 
 def _shown(name: str, value: object) -> str:

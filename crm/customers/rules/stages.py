@@ -1,19 +1,8 @@
-"""Lifecycle stages: what they are called, and which one the number of orders leads to."""
+"""Lifecycle stages: which one the number of orders leads to."""
 
 from typing import Final
 
-from crm.core.messages import N_
 from crm.customers.models import Stage
-
-NAMES: Final[dict[Stage, str]] = {
-    Stage.PROSPECT: N_("Prospect"),
-    Stage.INTERESTED: N_("Interested"),
-    Stage.NEW: N_("New customer"),
-    Stage.REGULAR: N_("Regular customer"),
-    Stage.LOYAL: N_("Loyal customer"),
-    Stage.DORMANT: N_("Dormant"),
-    Stage.LOST: N_("Lost customer"),
-}
 
 #: Valid orders from which a customer is at least in this stage, highest first.
 BY_ORDERS: Final[tuple[tuple[int, Stage], ...]] = (

@@ -13,6 +13,7 @@ from crm.customers.models import (
     CustomerTag,
     Stage,
     Tag,
+    names,
 )
 from crm.customers.segment_fields.clauses import Home
 from crm.customers.segment_fields.fields import Options, SegmentField
@@ -21,19 +22,6 @@ from crm.users.models import User
 
 MOST_OPTIONS = 300
 
-STAGES = (
-    (Stage.PROSPECT.value, N_("Prospect")),
-    (Stage.INTERESTED.value, N_("Interested")),
-    (Stage.NEW.value, N_("New customer")),
-    (Stage.REGULAR.value, N_("Regular customer")),
-    (Stage.LOYAL.value, N_("Loyal customer")),
-    (Stage.DORMANT.value, N_("Dormant")),
-    (Stage.LOST.value, N_("Lost customer")),
-)
-KINDS = (
-    (CustomerKind.PERSON.value, N_("Person")),
-    (CustomerKind.COMPANY.value, N_("Company")),
-)
 
 _TOTALS = Home("customer_stats", CustomerStats.customer_id)
 
@@ -70,7 +58,7 @@ OWN = (
         label=N_("Lifecycle stage"),
         kind=Kind.CHOICE,
         column=Customer.stage,
-        choices=STAGES,
+        choices=[(stage.value, name) for stage, name in names.STAGES.items()],
         decode=Stage,
     ),
     SegmentField(
@@ -173,7 +161,7 @@ OWN = (
         label=N_("Person or company"),
         kind=Kind.CHOICE,
         column=Customer.kind,
-        choices=KINDS,
+        choices=[(kind.value, name) for kind, name in names.KINDS.items()],
         decode=CustomerKind,
     ),
     SegmentField(

@@ -25,10 +25,9 @@ from crm.customers.forms.customers import (
     stage_choices,
     starting_values,
 )
-from crm.customers.models import Customer
+from crm.customers.models import Channel, Customer, names
 from crm.customers.queries import choices, listing, timeline
 from crm.customers.queries.listing import Filters
-from crm.customers.rules.stages import NAMES
 from crm.customers.schemas import answers
 from crm.customers.services import customers, stages, tags
 from crm.customers.services.customers import EditCustomer
@@ -44,6 +43,12 @@ from crm.web.htmx import go_to, page, toast
 C = TypeVar("C")
 
 bp = Blueprint("customers", __name__, url_prefix="/customers", template_folder="../templates")
+
+
+@bp.app_template_filter()
+def channel_name(channel: Channel | str) -> str:
+    """What a way of contact is called, here and on the pages of the modules above."""
+    return gettext(names.CHANNELS[Channel(channel)])
 
 
 @bp.get("/")
@@ -128,8 +133,9 @@ def show(customer_id: int) -> ResponseReturnValue:
     return page(
         "customers/show.html",
         customer=customer,
-        stage=gettext(NAMES[customer.stage]),
+        stage=gettext(names.STAGES[customer.stage]),
         stages=stage_choices(),
+        kind=gettext(names.KINDS[customer.kind]),
         reached=answers.reached(customer, viewer),
         next_tone=shown.due_tone(session, customer.next_followup_at, now),
         totals=listing.totals(session, [customer.id]).get(customer.id),
@@ -195,7 +201,7 @@ def change_stage(customer_id: int) -> ResponseReturnValue:
     customer = _visible(customer_id)
     wanted = _parsed(StageForm(request.form))
     stages.change(context.session(), customer, wanted, by=current_user(), now=context.now_once())
-    stage = gettext(NAMES[customer.stage])
+    stage = gettext(names.STAGES[customer.stage])
     return toast(_to(customer), gettext("Now in the stage %(stage)s", stage=stage))
 
 

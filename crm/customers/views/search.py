@@ -4,8 +4,8 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from crm.customers.models import names
 from crm.customers.queries import listing
-from crm.customers.rules.stages import NAMES
 from crm.users.auth import current_user, login_required
 from crm.web import context
 from crm.web.htmx import page
@@ -29,6 +29,6 @@ def index() -> ResponseReturnValue:
         "customers/_hits.html",
         q=q,
         is_to_log=is_to_log,
-        hits=[(customer, gettext(NAMES[customer.stage])) for customer in found],
+        hits=[(customer, gettext(names.STAGES[customer.stage])) for customer in found],
         more=[(finder, hits) for finder, hits in more if hits],
     )

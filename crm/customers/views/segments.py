@@ -14,10 +14,9 @@ from crm.core.errors import Conflict, Invalid
 from crm.core.panels import Panel
 from crm.customers.forms.segment_draft import Row
 from crm.customers.forms.segments import SegmentEditForm, SegmentForm, Words
-from crm.customers.models import Segment
+from crm.customers.models import Segment, names
 from crm.customers.queries import segments as queries
 from crm.customers.segment_fields import SegmentFields
-from crm.customers.segment_fields.own import STAGES
 from crm.customers.segment_fields.registry import registry_of
 from crm.customers.services import segments as services
 from crm.users import policies
@@ -31,7 +30,6 @@ bp = Blueprint("segments", __name__, url_prefix="/segments", template_folder="..
 
 READ, BUILD = "segments.read", "segments.build"
 OWNERS_SHOWN = 6
-STAGE_LABELS = dict(STAGES)
 
 AnyForm: TypeAlias = SegmentForm | SegmentEditForm
 
@@ -184,7 +182,7 @@ def _shown(
         "segment": segment,
         "reading": reading,
         "words": words,
-        "stage_labels": STAGE_LABELS,
+        "stage_names": names.STAGES,
         "owners_shown": OWNERS_SHOWN,
         "may_build": policies.may(current_user(), BUILD),
         "used_by": _used_by(segment) if segment is not None else [],

@@ -13,11 +13,10 @@ from sqlalchemy.orm import Session
 from crm.core.company import company
 from crm.core.panels import Panel
 from crm.customers.forms.customers import NEXTS
-from crm.customers.models import Customer, CustomerStats, Order
+from crm.customers.models import Customer, CustomerStats, Order, names
 from crm.customers.queries import listing
 from crm.customers.queries.listing import Filters, Tab
 from crm.customers.queries.timeline import Happening, Source
-from crm.customers.rules.stages import NAMES
 from crm.users.models import User
 from crm.web import context, filters
 
@@ -66,7 +65,7 @@ def rows(session: Session, customers: Sequence[Customer], viewer: User) -> list[
     return [
         Row(
             customer,
-            gettext(NAMES[customer.stage]),
+            gettext(names.STAGES[customer.stage]),
             filters.mask_phone(customer.phone),
             due_tone(session, customer.next_followup_at, now),
             totals.get(customer.id),
@@ -107,7 +106,7 @@ def hidden_fields(wanted: Filters) -> list[tuple[str, str]]:
 
 def chips(wanted: Filters, owner_name: str | None) -> list[Chip]:
     """The conditions in force, in the words of the page."""
-    stages = gettext(", ").join(gettext(NAMES[stage]) for stage in wanted.stage)
+    stages = gettext(", ").join(gettext(names.STAGES[stage]) for stage in wanted.stage)
     found = (
         (gettext("Stage"), stages, "stage"),
         (gettext("Tag"), wanted.tag, "tag"),
@@ -166,7 +165,7 @@ def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
 
 def _stage_event(one: Happening) -> Event:
     change = one.row
-    after = gettext(NAMES[change.after])
+    after = gettext(names.STAGES[change.after])
     reasons = {
         "import": gettext("By import"),
         "orders": gettext("By orders"),
@@ -174,7 +173,11 @@ def _stage_event(one: Happening) -> Event:
         "silence": gettext("After a long silence"),
     }
     title = (
-        gettext("Stage: %(before)s → %(after)s", before=gettext(NAMES[change.before]), after=after)
+        gettext(
+            "Stage: %(before)s → %(after)s",
+            before=gettext(names.STAGES[change.before]),
+            after=after,
+        )
         if change.before
         else gettext("Stage: %(after)s", after=after)
     )

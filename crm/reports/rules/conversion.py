@@ -7,12 +7,13 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
+from crm.activities.models import Step
 from crm.core import stats
 from crm.core.errors import Invalid
 from crm.core.i18n import share
 from crm.core.stats import Interval
 
-STEPS = ("talk", "invite", "revisit", "deal")
+STEPS = tuple(Step)
 
 #: From a century ago to the last year whose days can be counted on from.
 _MONTH = re.compile(r"(19\d\d|2\d\d\d)-(0[1-9]|1[0-2])", re.ASCII)

@@ -3,19 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from crm.activities import rules as activity_rules
 from crm.core import charts, i18n
-from crm.core.messages import N_
 from crm.reports.rules.conversion import STEPS, Conversion, Funnel, Rate, Reading
 from crm.reports.rules.definitions import CV_ALL, CV_STEP, DICTIONARY, Definition
 
 Translate = Callable[[str], str]
-
-STEP_NAMES = {
-    "talk": N_("Talk"),
-    "invite": N_("Invite"),
-    "revisit": N_("Revisit"),
-    "deal": N_("Deal"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,4 +256,4 @@ def _reached(step: str, _: Translate) -> str:
 
 
 def _step_names(_: Translate) -> tuple[str, ...]:
-    return tuple(_(STEP_NAMES[step]) for step in STEPS)
+    return tuple(_(activity_rules.STEPS[step]) for step in STEPS)
