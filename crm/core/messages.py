@@ -33,7 +33,6 @@ ERRORS: dict[str, str] = {
         "This address is not the one this program was set up for (CRM_BASE_URL)."
     ),
     "core.sort_unknown": N_("The list cannot be sorted by %(field)s."),
-    "core.filter_unknown": N_("The list cannot be filtered by %(field)s."),
     # outreach: the contact guard
     "outreach.do_not_contact": N_("This customer must not be contacted."),
     "outreach.claimed_by_other": N_("%(holder)s is working on this customer until %(next_at)s."),
@@ -133,7 +132,6 @@ ERRORS: dict[str, str] = {
     "import.too_many_rows": N_("The file has more than %(limit)s rows. Split it."),
     "import.mapping_invalid": N_("The mapping cannot be used: %(problem)s."),
     "import.column_unknown": N_("The mapping names the column “%(column)s”, which the file lacks."),
-    "import.not_allowed": N_("Imports are made by leads and administrators."),
     "import.already_running": N_("This import has been started already."),
     "import.already_over": N_("This import is over."),
     "import.not_begun": N_("This import has not begun yet."),
