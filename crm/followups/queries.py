@@ -15,7 +15,7 @@ from crm.followups.models import ContactPlanning, FollowUp
 from crm.users.models import Role, User
 
 UPCOMING_DAYS = 7
-LONGEST_GROUP = 50
+LONGEST_GROUP = {"overdue": 50, "today": 50, "upcoming": 20}
 UNPLANNED_SHOWN = 7
 
 
@@ -68,7 +68,12 @@ def day(session: Session, *, for_user: User, mine: bool, now: datetime) -> Day:
     whose = FollowUp.owner_id == for_user.id if mine else visible_to(for_user)
     spans = _spans(company(session), now)
     counts = _counts(session, whose, spans)
-    return Day(*(_group(session, whose, spans[name], counts[name]) for name in spans))
+    return Day(
+        *(
+            _group(session, whose, span, count=counts[name], most=LONGEST_GROUP[name])
+            for name, span in spans.items()
+        )
+    )
 
 
 def count_due(session: Session, user: User, now: datetime) -> int:
@@ -223,12 +228,14 @@ def _counts(
     return dict(zip(spans, row, strict=True))
 
 
-def _group(session: Session, whose: ColumnElement[bool], span: Window, count: int) -> Group:
+def _group(
+    session: Session, whose: ColumnElement[bool], span: Window, *, count: int, most: int
+) -> Group:
     within = (
         open_followups()
         .where(whose, FollowUp.due_at >= span.start, FollowUp.due_at < span.end)
         .options(*_SHOWN)
         .order_by(FollowUp.due_at, FollowUp.id)
-        .limit(LONGEST_GROUP)
+        .limit(most)
     )
     return Group(count, session.scalars(within).all() if count else [])

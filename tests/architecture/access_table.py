@@ -21,8 +21,8 @@ from crm.users.services import sessions
 from crm.users.services.sessions import Browser
 from tests.factories.activities import make_activity, make_goal, make_plan
 from tests.factories.customers import make_customer, make_tag
-from tests.factories.imports import make_import
 from tests.factories.followups import make_followup
+from tests.factories.imports import make_import
 from tests.factories.outreach import make_suppression
 from tests.factories.reports import make_drawn_run
 from tests.factories.users import NOW, make_team, make_token, make_user
@@ -284,7 +284,7 @@ ROWS: dict[str, Row] = {
     "reports_api.create": SIGNED_IN,
     "reports_api.show_run": of("report", REPORTS),
     "reports_api.file": of("report", REPORTS),
-    # imports
+    # imports: leads and administrators
     "imports.index": only(LEADS),
     "imports.create": only(LEADS),
     "imports.show": of("import", IMPORT_SIGHT, IMPORT),

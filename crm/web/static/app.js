@@ -304,7 +304,9 @@
   const SINGLE = {
     j: () => { moveCursor(1); return true; },
     k: () => { moveCursor(-1); return true; },
-    l: () => (cursorRow() && press("[data-log]", cursorRow())) || press("[data-log]"),
+    /* The chosen row's, else the one that the page is about, else for whom is asked. */
+    l: () => (cursorRow() && press("[data-log]", cursorRow()))
+      || press("main [data-log]:not([data-rows] [data-log])") || press("[data-log]"),
     n: () => press("[data-new]"),
     x: () => (cursorRow() ? press("input[data-tick]", cursorRow()) : false),
     e: () => (cursorRow() && press(".c-edit", cursorRow())) || press("[data-edit], .c-edit"),
