@@ -67,3 +67,9 @@ def test_the_share_of_a_target_needs_a_figure_and_a_target() -> None:
     assert rules.share_reached(Decimal(5), Decimal(10)) == Decimal("0.5")
     assert rules.share_reached(None, Decimal(10)) is None
     assert rules.share_reached(Decimal(5), Decimal(0)) is None
+
+
+def test_a_guardrail_is_kept_at_its_floor_and_broken_below() -> None:
+    assert rules.is_kept(Decimal("3.5"), Decimal("3.5")) is True
+    assert rules.is_kept(Decimal("3.4"), Decimal("3.5")) is False
+    assert rules.is_kept(None, Decimal("3.5")) is None

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from crm.activities import services
-from crm.activities.models import Activity, Goal, LoopStage, Step, Target, TargetState
+from crm.activities.models import Activity, Goal, GoalKind, LoopStage, Step, Target, TargetState
 from crm.activities.services import pipeline
 from crm.followups.services.planning import NO_OWNER, OPEN_ELSEWHERE
 from crm.outreach.rules import Reason
@@ -255,3 +255,25 @@ def test_why_a_customer_is_held_stands_on_the_page_in_words(
     page = text(client_for(make_manager(session)), f"/activities/{activity.id}/execution")
     assert "Held" in page
     assert reason not in page
+
+
+@pytest.mark.parametrize(("floor", "state"), [(100, "kept"), (101, "broken")])
+def test_a_guardrail_is_kept_or_broken_and_never_reached(
+    session: Session, client_for: ClientFor, floor: int, state: str
+) -> None:
+    lead, rep = make_lead(session), make_rep(session)
+    customer = make_customer(session, owner=rep)
+    activity = make_launched_activity(session, owner=lead)
+    make_goal(session, activity, metric="conversion", target=floor, kind=GoalKind.GUARDRAIL)
+    client = client_for(lead)
+    assert "Not measured yet" in text(client, f"/activities/{activity.id}/goal")
+    assert "uardrails kept" not in text(client, "/activities/")
+    services.pipeline.reach(
+        session, target_of(session, activity, customer), Step.DEAL, by=rep, at=NOW
+    )
+    for tab in ("goal", "review"):
+        page = text(client, f"/activities/{activity.id}/{tab}")
+        assert f">{state.capitalize()}<" in page
+        assert "Not measured yet" not in page
+    assert ("Guardrails kept" in text(client, "/activities/")) == (state == "kept")
+    assert ("A guardrail is broken" in text(client, "/activities/")) == (state == "broken")

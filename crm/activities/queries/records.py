@@ -12,9 +12,7 @@ from crm.activities.models import (
     GoalKind,
     LoopStage,
     StageEntry,
-    Step,
     Target,
-    TargetStep,
 )
 from crm.core.errors import NotFound
 from crm.users import policies
@@ -48,27 +46,6 @@ def get_locked(session: Session, activity_id: int, *, visible_to: User) -> Activ
     """The activity, locked until the transaction ends: who changes or launches it takes turns."""
     session.execute(select(Activity.id).where(Activity.id == activity_id).with_for_update())
     return get(session, activity_id, visible_to=visible_to)
-
-
-def get_goal(session: Session, activity_id: int, goal_id: int) -> Goal:
-    goal = session.scalar(select(Goal).filter_by(id=goal_id, activity_id=activity_id))
-    if goal is None:
-        raise NotFound("core.not_found")
-    return goal
-
-
-def get_target(session: Session, activity_id: int, customer_id: int) -> Target:
-    """The customer's place in the activity. Scope is the caller's: it has loaded the customer."""
-    target = session.scalar(
-        select(Target).filter_by(activity_id=activity_id, customer_id=customer_id)
-    )
-    if target is None:
-        raise NotFound("core.not_found")
-    return target
-
-
-def find_step(session: Session, target_id: int, step: Step) -> TargetStep | None:
-    return session.scalar(select(TargetStep).filter_by(target_id=target_id, step=step))
 
 
 def recent(user: User, *, limit: int) -> Select[Activity]:
