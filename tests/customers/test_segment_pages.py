@@ -377,3 +377,31 @@ def test_json_without_bottom_is_refused_before_it_is_read(
     headers["Content-Type"] = "application/json"
     answer = client.post("/api/v1/segments/count", data=bomb, headers=headers)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "core.bad_request")
+
+
+def test_a_fresh_builder_is_calm_and_says_what_is_missing(
+    session: Session, client_for: ClientFor
+) -> None:
+    client = client_for(make_user(session, role="lead"))
+    page = client.get("/segments/new").get_data(as_text=True)
+    assert "c-err" not in page
+    assert "Enter a number." in page
+    assert "Complete the conditions to see the count." in page
+    sent = {"n": ["0", "1"], "j.0": "all", "p.1": "0", "f.1": "order_count", "o.1": "at_least"}
+    waiting = client.post("/segments/count", data={**sent, "v.1": ""}).get_data(as_text=True)
+    assert "c-err" not in waiting
+    assert "Enter a number." in waiting
+    wrong = client.post("/segments/count", data={**sent, "v.1": "two"}).get_data(as_text=True)
+    assert "Condition 1: “two” does not fit this condition." in wrong
+    assert "Enter a number." not in wrong
+    right = client.post("/segments/count", data={**sent, "v.1": "2"}).get_data(as_text=True)
+    assert "c-err" not in right
+    assert "Enter a number." not in right
+
+
+def test_a_yes_or_no_condition_says_yes_before_anybody_chooses() -> None:
+    sent = MultiDict([("n", "0"), ("j.0", "all"), ("n", "1"), ("p.1", "0"), ("f.1", "is_internal")])
+    draft = Draft.of_form(sent, REGISTRY)
+    assert not draft.lacks()
+    [condition] = rules.conditions(rules.parse(draft.as_rule(), REGISTRY))
+    assert condition.value is True

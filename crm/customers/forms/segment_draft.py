@@ -48,6 +48,15 @@ class Row:
         kinds = {Kind.CHOICE, Kind.REFERENCE, Kind.SET}
         return self.shape == Shape.LIST.value and self.field.kind in kinds
 
+    @property
+    def lacks(self) -> bool:
+        """Whether somebody has still to say something here."""
+        shape = Shape(self.shape)
+        if shape in {Shape.NOTHING, Shape.FLAG}:
+            return False
+        places = (0, 1) if shape in _RANGES else (0,)
+        return not all(self.value(place).strip() for place in places)
+
     def value(self, place: int = 0) -> str:
         return self.values[place] if place < len(self.values) else ""
 
@@ -63,6 +72,8 @@ class Row:
             return {**rule, "value": [part for part in parts if part]}
         if shape in _RANGES:
             return {**rule, "value": [self.value(0), self.value(1)]}
+        if shape is Shape.FLAG:  # the picker shows "yes" before anybody chooses
+            return {**rule, "value": self.value() or "true"}
         return {**rule, "value": self.value()}
 
 
@@ -76,6 +87,10 @@ class Box:
     members: "list[Row | Box]" = dataclasses.field(default_factory=list)
     problem: str = ""
     is_group = True
+
+    @property
+    def lacks(self) -> bool:
+        return not self.members
 
     def as_rule(self) -> dict[str, Any]:
         rule: dict[str, Any] = {self.join.value: [member.as_rule() for member in self.members]}
@@ -125,6 +140,10 @@ class Draft:
     def rows(self) -> list[Row]:
         """Conditions in reading order, as `rules.segments.conditions` gives them."""
         return [node for node, _ in self._walk() if isinstance(node, Row)]
+
+    def lacks(self) -> bool:
+        """Whether a condition or group is not filled in yet."""
+        return any(node.lacks for node, _ in self._walk())
 
     def act(self, what: str) -> None:
         """Press a button of the builder: "condition:<group>", "group:…", "remove:…", "all:…"."""

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from crm.core import money
 from crm.core.messages import N_
-from crm.customers.forms.segment_draft import Draft
+from crm.customers.forms.segment_draft import Box, Draft, Row
 from crm.customers.rules.segments import Condition, Group, Join, Node, Not
 from crm.customers.schemas.segments import SegmentEditIn, SegmentIn
 from crm.customers.segment_fields import (
@@ -71,6 +71,19 @@ PHRASES = {
 YES, NO = N_("%(field)s: yes"), N_("%(field)s: no")
 BOTH, EITHER = N_("%(first)s, and %(second)s"), N_("%(first)s, or %(second)s")
 INNER, TURNED = N_("(%(inner)s)"), N_("not (%(inner)s)")
+#: What is still missing beside a condition.
+NEEDS = {
+    Shape.NUMBER: N_("Enter a number."),
+    Shape.NUMBERS: N_("Enter both numbers."),
+    Shape.MONEY: N_("Enter an amount."),
+    Shape.MONEYS: N_("Enter both amounts."),
+    Shape.DAY: N_("Choose a day."),
+    Shape.DAYS: N_("Enter a number of days."),
+    Shape.DAYS_RANGE: N_("Enter both numbers of days."),
+    Shape.TEXT: N_("Enter a text."),
+}
+NEEDS_CHOICE, NEEDS_LIST = N_("Choose at least one."), N_("Enter at least one.")
+NEEDS_CONDITION = N_("Add a condition or remove the group.")
 COMMA = N_(", ")
 COUNTED = N_("one of %(count)s values")
 MOST_NAMED = 8  # values a sentence names before it only counts
@@ -139,6 +152,16 @@ class Words:
         """The texts of chosen values, for a closed picker."""
         texts = dict(self.options(field))
         return said(COMMA).join(texts.get(value, value) for value in values)
+
+    def need(self, node: Row | Box) -> str:
+        """What somebody has still to say there; nothing when it is said."""
+        if not node.lacks:
+            return ""
+        if isinstance(node, Box):
+            return said(NEEDS_CONDITION)
+        if node.is_picked:
+            return said(NEEDS_CHOICE)
+        return said(NEEDS.get(Shape(node.shape), NEEDS_LIST))
 
     def sentence(self, node: Node) -> str:
         """The rule read aloud."""

@@ -36,10 +36,14 @@ AnyForm: TypeAlias = SegmentForm | SegmentEditForm
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a page shows of a rule: its sentence and count, or what is wrong with it."""
+    """What a page shows of a rule: its sentence and count, or what is wrong with it.
+
+    `lacks`: it is not filled in yet, which is no mistake of anybody.
+    """
 
     sentence: str = ""
     problem: str = ""
+    lacks: bool = False
     counted: queries.Counted | None = None
     members: Sequence[Any] = ()
     why: Any = None
@@ -169,7 +173,7 @@ def _marked(form: AnyForm, refusal: Invalid | Conflict) -> str:
     if isinstance(node, Row):
         place = _("Condition %(number)s", number=rows.index(node) + 1)
     text = errors.message(type(refusal)(refusal.code, **{**refusal.details, "path": place}))
-    if isinstance(refusal, Invalid) and "path" in refusal.details:
+    if isinstance(refusal, Invalid) and "path" in refusal.details and not node.lacks:
         node.problem = text
     return text
 
@@ -192,6 +196,8 @@ def _shown(
 
 def _read(form: AnyForm, words: Words, *, with_members: bool = False) -> Reading:
     """Ask the draft's rule; a refusal is shown in place of the answer."""
+    if form.draft.lacks():
+        return Reading(lacks=True)
     rule, viewer, now = form.draft.as_rule(), current_user(), now_once()
     try:
         tree = queries.parse(session(), rule)
@@ -202,7 +208,7 @@ def _read(form: AnyForm, words: Words, *, with_members: bool = False) -> Reading
         members, why = _members(rule) if with_members else ((), None)
     except Invalid as refusal:
         return Reading(problem=_marked(form, refusal))
-    return Reading(words.sentence(tree), "", counted, members, why)
+    return Reading(words.sentence(tree), counted=counted, members=members, why=why)
 
 
 def _members(rule: object) -> tuple[Sequence[Any], Any]:
