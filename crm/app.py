@@ -22,7 +22,7 @@ from crm.customers import segment_fields as customer_fields
 from crm.customers.api import customers as customers_api
 from crm.customers.api import orders as orders_api
 from crm.customers.api import segments as segments_api
-from crm.customers.events import SubjectsJoined
+from crm.customers.events import CustomerAssigned, SubjectsJoined
 from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import customers as customer_views
 from crm.customers.views import imports as import_views
@@ -192,6 +192,7 @@ def wire_events() -> EventBus:
     """Who listens to what."""
     bus = EventBus()
     bus.subscribe(SubjectsJoined, outreach_handlers.follow_subject)
+    bus.subscribe(CustomerAssigned, followup_handlers.follow_owner)
     bus.subscribe(ActivityLaunched, followup_handlers.start_planning)
     return bus
 

@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from crm.activities.events import ActivityLaunched
 from crm.activities.models import Activity
+from crm.customers.events import CustomerAssigned
 from crm.followups import services
 
 
@@ -15,4 +16,11 @@ def start_planning(session: Session, event: ActivityLaunched) -> None:
         activity_id=event.activity_id,
         launched_by_id=event.launched_by,
         now=activity.launched_at or activity.updated_at,
+    )
+
+
+def follow_owner(session: Session, event: CustomerAssigned) -> None:
+    """Planned contacts go to the customer's new owner: the old one can no longer log them."""
+    services.follow_owner(
+        session, event.customer_id, before_id=event.before_id, after_id=event.after_id
     )

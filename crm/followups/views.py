@@ -294,7 +294,10 @@ def _back() -> str:
 
 
 def _page_asking() -> str:
-    asking = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    try:
+        asking = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    except ValueError:  # no address at all
+        return ""
     if asking.netloc != request.host:
         return ""
     return f"{asking.path}?{asking.query}" if asking.query else asking.path

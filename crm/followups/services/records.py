@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from crm.activities import queries as activity_queries
 from crm.activities.models import Target
 from crm.activities.services import pipeline
 from crm.core.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -58,7 +59,7 @@ def plan(session: Session, wanted: Plan, *, by: User, now: datetime) -> FollowUp
         raise Invalid("followups.due_in_the_past")
     _ask(session, customer, wanted, by=by, now=now)
     _refuse_second(session, customer)
-    return _planned(session, customer, wanted, owner_id=customer.owner_id or by.id, now=now)
+    return _planned(session, customer, wanted, by=by, now=now)
 
 
 def log(session: Session, done: Log, *, by: User, now: datetime) -> FollowUp:
@@ -66,7 +67,7 @@ def log(session: Session, done: Log, *, by: User, now: datetime) -> FollowUp:
 
     Completes the planned follow-up, counts in the ledger, moves the target's step, touches the
     customer and plans the next contact if one is wanted. Raises Conflict when the follow-up is
-    logged already, Invalid for a time in the future.
+    logged already or the next contact may not be planned, Invalid for a time in the future.
     """
     customer = customer_queries.get_locked(session, done.customer_id, visible_to=by)
     policies.require(by, "followups.log", customer)
@@ -91,7 +92,7 @@ def log(session: Session, done: Log, *, by: User, now: datetime) -> FollowUp:
     if rules.is_real_contact(done.outcome):
         touch.contacted(session, customer.id, at=contacted_at)
     if done.next_at is not None:
-        _plan_next(session, customer, followup, done, now=now)
+        _plan_next(session, customer, followup, done, by=by, now=now)
     _refresh_next(session, customer)
     timeline.note(
         session,
@@ -134,10 +135,12 @@ def undo_log(session: Session, followup_id: int, *, by: User, now: datetime) -> 
         following.cancelled_at = now
     session.flush()
     out_of_hand = followup.created_at == followup.completed_at == followup.due_at
+    # Somebody has planned the next contact meanwhile: the person is contacted once, not twice.
+    is_planned_anew = bool(queries.open_by_subject(session, [customer.subject_id]))
     followup.completed_at = followup.completed_by_id = followup.contacted_at = None
     followup.outcome = followup.channel = followup.ledger_entry_id = None
     followup.note = ""
-    if out_of_hand:
+    if out_of_hand or is_planned_anew:
         followup.cancelled_at = now
     session.flush()
     touch.last_contact(session, customer.id, at=_last_real_contact(session, customer.id))
@@ -193,6 +196,23 @@ def reassign(session: Session, followup_id: int, owner_id: int, *, by: User) -> 
     return followup
 
 
+def follow_owner(
+    session: Session, customer_id: int, *, before_id: int | None, after_id: int | None
+) -> None:
+    """The customer was handed over: what its owner had planned goes along, or ends in the pool."""
+    customer = session.get_one(Customer, customer_id)
+    theirs = queries.open_followups().where(
+        FollowUp.customer_id == customer_id, FollowUp.owner_id == before_id
+    )
+    for followup in session.scalars(theirs).all():
+        if after_id is None:
+            followup.cancelled_at = customer.updated_at
+        else:
+            followup.owner_id = after_id
+    session.flush()
+    _refresh_next(session, customer)
+
+
 def _checked_time(contacted_at: datetime, now: datetime) -> datetime:
     if contacted_at > now + CLOCK_SKEW:
         raise Invalid("followups.in_the_future")
@@ -216,13 +236,15 @@ def _refuse_second(session: Session, customer: Customer) -> None:
 
 
 def _planned(
-    session: Session, customer: Customer, wanted: Plan, *, owner_id: int, now: datetime
+    session: Session, customer: Customer, wanted: Plan, *, by: User, now: datetime
 ) -> FollowUp:
+    if wanted.activity_id is not None:
+        activity_queries.get(session, wanted.activity_id, visible_to=by)
     target = _target(session, wanted.activity_id, customer.id)
     followup = FollowUp(
         customer_id=customer.id,
         customer=customer,
-        owner_id=owner_id,
+        owner_id=customer.owner_id or by.id,
         activity_id=wanted.activity_id,
         target_id=target.id if target else None,
         step=rules.next_step(target.furthest_step) if target else None,
@@ -271,11 +293,19 @@ def _move_target(session: Session, followup: FollowUp, *, by: User) -> None:
 
 
 def _plan_next(
-    session: Session, customer: Customer, followup: FollowUp, done: Log, *, now: datetime
+    session: Session, customer: Customer, followup: FollowUp, done: Log, *, by: User, now: datetime
 ) -> None:
-    """The next contact with the customer; in the same activity while steps are left."""
+    """The next contact with the customer; in the same activity while steps are left.
+
+    Own caps are no hindrance to going on with a talk; do-not-contact and a contact that somebody
+    has planned already are.
+    """
     if done.next_at is None or done.next_at < now - CLOCK_SKEW:
         raise Invalid("followups.due_in_the_past")
+    answer = outreach.ask(session, customer, at=done.next_at, by=by, now=now)
+    if answer.is_blocked:
+        raise outreach.refusal(answer)
+    _refuse_second(session, customer)
     target = _target(session, followup.activity_id, customer.id)
     step = rules.next_step(target.furthest_step) if target else None
     session.add(
