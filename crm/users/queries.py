@@ -49,14 +49,6 @@ def get_by_email(session: Session, email: str) -> User:
     return found
 
 
-def get_colleague(session: Session, user_id: int, *, of: User) -> User:
-    """Somebody active whom work can be given to: in a lead's own team, anybody for an admin."""
-    found = session.scalar(colleagues().where(User.id == user_id))
-    if found is None or (of.role is not Role.ADMIN and found.team_id != of.team_id):
-        raise NotFound("core.not_found")
-    return found
-
-
 def find_by_email(session: Session, email: str) -> User | None:
     return session.scalar(people().where(User.email == email.strip().casefold()))
 

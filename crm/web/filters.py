@@ -12,7 +12,6 @@ from crm.core.company import Company, company
 from crm.web import context
 
 DASH = "–"
-WAN = 10_000
 WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WEEKDAYS_ZH = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
 PHONE_PARTS = (3, 4)  # shown in front and at the end of a masked number
@@ -21,7 +20,6 @@ PHONE_PARTS = (3, 4)  # shown in front and at the end of a masked number
 def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         money=money,
-        money_short=money_short,
         number=number,
         percent=percent,
         day=day,
@@ -44,16 +42,6 @@ def money(fen: int | None, currency: str | None = None) -> str:
     sign = "−" if fen < 0 else ""
     amount = Decimal(abs(fen)) / 100
     return f"{sign}{symbol}{amount:,.0f}" if whole else f"{sign}{symbol}{amount:,.2f}"
-
-
-def money_short(fen: int | None) -> str:
-    """For tiles: ¥46.2万, ¥462k."""
-    if fen is None:
-        return DASH
-    yuan = Decimal(fen) / 100
-    if _is_chinese():
-        return f"¥{yuan / WAN:,.1f}万" if abs(yuan) >= WAN else money(fen)
-    return f"¥{yuan / 1000:,.0f}k" if abs(yuan) >= WAN else money(fen)
 
 
 def number(value: float | Decimal | None) -> str:

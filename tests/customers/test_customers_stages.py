@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from crm.core.errors import Conflict, NotAllowed
 from crm.customers.models import Customer, Order, OrderStatus, Stage, StageChange, StageReason
-from crm.customers.rules.stages import by_orders
 from crm.customers.services import orders, stages
 from crm.customers.services.orders import PutOrder
 from crm.customers.services.stages import ChangeStage
@@ -33,13 +32,6 @@ CASES = [
 
 @pytest.mark.parametrize(("stage", "count", "since", "wanted"), CASES)
 def test_orders_lead_up_the_ladder_and_never_down(
-    *, stage: Stage, count: int, since: bool, wanted: Stage
-) -> None:
-    assert by_orders(stage, count, ordered_since=since) is wanted
-
-
-@pytest.mark.parametrize(("stage", "count", "since", "wanted"), CASES)
-def test_the_statements_do_what_the_rule_says(
     session: Session, now: datetime, *, stage: Stage, count: int, since: bool, wanted: Stage
 ) -> None:
     moved_at = now - timedelta(days=30)

@@ -55,11 +55,6 @@ def test_the_quick_way_agrees_with_the_library(digits: int) -> None:
         assert ours == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def test_a_mobile_is_told_from_a_landline() -> None:
-    assert normalise.is_mobile("+8613800138000")
-    assert not normalise.is_mobile("+861012345678")
-
-
 def test_an_address_keeps_its_case_and_matches_without_it() -> None:
     address = normalise.email("  Wang.Fang@Example.COM ")
     assert address == "Wang.Fang@example.com"

@@ -18,7 +18,6 @@ FILL, REPLACE, SKIP = "fill", "replace", "skip"
 LINE_FIELDS = frozenset({"product_code", "product_name", "quantity", "unit_price"})
 #: One of these says who a customer is.
 NAMING_FIELDS = ("external_id", "name", "company", "phone", "email")
-KNOWN_BY = ("external_id", "phone", "email")
 
 _OPTIONS = frozenset(
     {

@@ -10,7 +10,7 @@ from types import ModuleType
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneMetadata, PhoneNumberFormat
 
 from crm.core.errors import Invalid
 
@@ -62,12 +62,6 @@ def phone(text: str) -> str:
             "customers.phone_as_number" if spoilt else "customers.phone_invalid", value=text[:40]
         )
     return found
-
-
-def is_mobile(number: str) -> bool:
-    """Whether an E.164 number can get text messages."""
-    kind = phonenumbers.number_type(phonenumbers.parse(number))
-    return kind in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
 def email(text: str) -> str:
