@@ -4,8 +4,6 @@ from typing import Any
 
 from flask import Response, request, url_for
 from flask_smorest import Blueprint
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import PreconditionFailed
 
 from crm.activities import queries, services
@@ -49,12 +47,8 @@ blp = Blueprint(
 @blp.response(200, ActivitiesOut)
 def index(asked: Listed) -> tuple[dict[str, Any], int, dict[str, str]]:
     """A page of the activities that the token's owner may see, newest first."""
-    statement = (
-        select(Activity)
-        .where(queries.visible_to(current_user()))
-        .options(joinedload(Activity.owner))
-    )
-    found = paging.page(context.session(), statement, order=BY_ID, cursor=asked.cursor, size=PAGE)
+    visible = queries.visible(current_user())
+    found = paging.page(context.session(), visible, order=BY_ID, cursor=asked.cursor, size=PAGE)
     body = {"items": found.items, "next_cursor": found.next_cursor}
     return body, 200, _next("activities_api.index", found.next_cursor)
 

@@ -5,7 +5,6 @@ from typing import Any
 from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
-from sqlalchemy import select
 
 from crm.core import paging
 from crm.followups import queries, services
@@ -29,11 +28,9 @@ blp = Blueprint(
 @token_required(Scope.FOLLOWUPS_READ)
 def index(wanted: dict[str, Any]) -> ResponseReturnValue:
     """Follow-ups within the token's reach, by due time; the Link header leads on."""
-    listed = select(FollowUp).where(queries.visible_to(auth.current_user()))
-    if wanted["customer_id"] is not None:
-        listed = listed.where(FollowUp.customer_id == wanted["customer_id"])
-    if wanted["is_open"] is not None:
-        listed = listed.where(queries.is_open() if wanted["is_open"] else ~queries.is_open())
+    listed = queries.listed(
+        auth.current_user(), customer_id=wanted["customer_id"], are_open=wanted["is_open"]
+    )
     found = paging.page(
         context.session(),
         listed,

@@ -40,6 +40,18 @@ def get(session: Session, followup_id: int, *, visible_to_user: User) -> FollowU
     return found
 
 
+def listed(
+    user: User, *, customer_id: int | None = None, are_open: bool | None = None
+) -> Select[FollowUp]:
+    """Follow-ups that the user may see; of one customer, or by whether they are open, if asked."""
+    found = select(FollowUp).where(visible_to(user))
+    if customer_id is not None:
+        found = found.where(FollowUp.customer_id == customer_id)
+    if are_open is not None:
+        found = found.where(is_open() if are_open else ~is_open())
+    return found
+
+
 def open_followups() -> Select[FollowUp]:
     return select(FollowUp).where(is_open())
 

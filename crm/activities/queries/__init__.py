@@ -25,6 +25,7 @@ from crm.activities.queries.records import (
     taken_part,
     titled_like,
     under_way,
+    visible,
     visible_to,
     with_plans,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "targets",
     "titled_like",
     "under_way",
+    "visible",
     "visible_to",
     "with_plans",
 ]

@@ -48,15 +48,14 @@ def get_locked(session: Session, activity_id: int, *, visible_to: User) -> Activ
     return get(session, activity_id, visible_to=visible_to)
 
 
+def visible(user: User) -> Select[Activity]:
+    """Activities that the user may see, with their owners."""
+    return select(Activity).where(visible_to(user)).options(joinedload(Activity.owner))
+
+
 def recent(user: User, *, limit: int) -> Select[Activity]:
     """Activities that the user may see with their owners, the latest starts first."""
-    return (
-        select(Activity)
-        .where(visible_to(user))
-        .options(joinedload(Activity.owner))
-        .order_by(Activity.starts_on.desc(), Activity.id.desc())
-        .limit(limit)
-    )
+    return visible(user).order_by(Activity.starts_on.desc(), Activity.id.desc()).limit(limit)
 
 
 def under_way(user: User, *, limit: int) -> Select[Activity]:

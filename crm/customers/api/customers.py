@@ -5,13 +5,12 @@ from typing import Any
 from flask import Response, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
-from sqlalchemy import select
 from werkzeug.exceptions import PreconditionFailed
 
 from crm.core.errors import Conflict, Invalid
 from crm.customers import queries
-from crm.customers.models import Customer, Tag
-from crm.customers.queries import listing, timeline
+from crm.customers.models import Customer
+from crm.customers.queries import choices, listing, timeline
 from crm.customers.schemas import answers
 from crm.customers.schemas.customers import (
     CustomerIn,
@@ -109,7 +108,7 @@ def show_timeline(asked: Listed, public_id: str) -> ResponseReturnValue:
 @token_required(Scope.CUSTOMERS_READ)
 @tags_blp.response(200, TagsOut)
 def index_tags() -> dict[str, Any]:
-    return {"items": context.session().scalars(select(Tag).order_by(Tag.name)).all()}
+    return {"items": context.session().scalars(choices.every_tag()).all()}
 
 
 def _found(public_id: str) -> Customer:

@@ -1,6 +1,6 @@
 """What the list can be narrowed to; asked only when somebody opens the conditions."""
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from crm.customers.models import Customer, Tag
@@ -8,6 +8,10 @@ from crm.users import policies
 from crm.users.models import User
 
 MOST = 200
+
+
+def every_tag() -> Select[Tag]:
+    return select(Tag).order_by(Tag.name)
 
 
 def tags(session: Session) -> list[str]:
