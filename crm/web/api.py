@@ -54,7 +54,7 @@ def _refuse_unsound_json() -> None:
             request.get_data(), object_pairs_hook=_each_once, parse_constant=_no_number
         )
         json.dumps(found, ensure_ascii=False).encode()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import (
     HTTPException,
@@ -40,6 +40,8 @@ STATUS: dict[type[DomainError], int] = {
     TooMany: 429,
     Unavailable: 503,
 }
+#: PostgreSQL's number or time out of range; None is the driver's own refusal of a zero byte.
+BEYOND = frozenset({"22003", "22008", None})
 HTTP_CODES = {
     400: "core.bad_request",
     403: "core.not_allowed",
@@ -98,8 +100,9 @@ def _as_refusal(error: Exception) -> tuple[DomainError, int]:
         return Unavailable("core.busy", retry_after=2), 503
     if isinstance(error, HTTPException) and not isinstance(error, InternalServerError):
         return _http_refusal(error)
-    if isinstance(error, RecursionError) and request.is_json:
-        return Invalid("core.bad_request"), 400  # JSON nested deeper than any reader goes
+    if _is_beyond_any_row(error):
+        log.warning("request %s was beyond any row", context.request_id(), exc_info=error)
+        return Invalid("core.invalid"), 422
     log.error("request %s failed", context.request_id(), exc_info=error)
     return Unavailable("core.unexpected", request_id=context.request_id()), 500
 
@@ -161,6 +164,14 @@ def _shape(code: str, text: str, fields: dict[str, Any], status: int) -> Respons
 def _is_busy(error: OperationalError) -> bool:
     text = str(error.orig)
     return "locked" in text or "lock timeout" in text or "could not obtain lock" in text
+
+
+def _is_beyond_any_row(error: Exception) -> bool:
+    """A number, a time or a zero byte that no row can hold: each database says so its own way."""
+    cause = getattr(error, "orig", error)
+    return isinstance(cause, OverflowError) or (
+        isinstance(error, DataError) and getattr(cause, "sqlstate", "") in BEYOND
+    )
 
 
 def _shown(details: dict[str, Any]) -> dict[str, str]:

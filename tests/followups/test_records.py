@@ -13,8 +13,9 @@ from crm.followups import queries, services
 from crm.followups.models import FollowUp, Outcome
 from crm.followups.services import Log, Plan
 from crm.outreach.models import CapSlot, LedgerEntry, LedgerState
-from tests.factories.activities import make_launched_activity, target_of
-from tests.factories.customers import NOW, make_customer
+from tests.conftest import NOW
+from tests.factories.activities import make_activity, make_launched_activity, target_of
+from tests.factories.customers import make_customer
 from tests.factories.followups import make_followup, plan_everything
 from tests.factories.outreach import make_contact, make_suppression
 from tests.factories.users import make_lead, make_manager, make_rep, make_team
@@ -301,3 +302,55 @@ def test_the_day_is_cut_by_the_company_day(session: Session) -> None:
     ]
     assert shown == [["昨天"], ["今天", "今晚"], ["明天"]]
     assert [day.overdue.count, day.today.count, day.upcoming.count] == [1, 2, 1]
+
+
+def test_a_contact_taken_back_does_not_stand_beside_one_planned_meanwhile(session: Session) -> None:
+    rep = make_rep(session)
+    customer = make_customer(session, owner=rep)
+    first = services.plan(session, Plan(customer.id, TOMORROW), by=rep, now=NOW)
+    services.log(session, call(customer, followup_id=first.id), by=rep, now=NOW)
+    later = NOW + timedelta(minutes=1)
+    second = services.plan(session, Plan(customer.id, TOMORROW), by=rep, now=later)
+
+    services.undo_log(session, first.id, by=rep, now=later)
+
+    assert open_ids(session, customer) == [second.id]
+
+
+def test_who_logs_beside_a_planned_contact_plans_no_second_one(session: Session) -> None:
+    rep, lead = make_rep(session), make_lead(session)
+    customer = make_customer(session, owner=rep)
+    planned = services.plan(session, Plan(customer.id, TOMORROW), by=rep, now=NOW)
+
+    with pytest.raises(Conflict) as refused:
+        services.log(session, call(customer, next_at=TOMORROW), by=lead, now=NOW)
+
+    assert refused.value.code == "followups.already_planned"
+    assert planned.is_open
+
+
+def test_nothing_is_planned_next_with_who_must_not_be_contacted(session: Session) -> None:
+    rep = make_rep(session)
+    customer = make_customer(session, owner=rep)
+    make_suppression(session, customer)
+
+    with pytest.raises(Conflict) as refused:
+        services.log(session, call(customer, next_at=TOMORROW), by=rep, now=NOW)
+
+    assert refused.value.code == "outreach.do_not_contact"
+
+
+def test_a_contact_is_planned_only_within_activities_in_sight(session: Session) -> None:
+    rep = make_rep(session)
+    customer = make_customer(session, owner=rep)
+    stranger = make_lead(session, team=make_team(session, name="华南一组"))
+    others = make_activity(session, owner=stranger)
+
+    for activity_id in (others.id, 10**9):
+        with pytest.raises(NotFound):
+            services.plan(session, Plan(customer.id, TOMORROW, "", activity_id), by=rep, now=NOW)
+
+
+def open_ids(session: Session, customer: Customer) -> list[int]:
+    wanted = queries.open_followups().where(FollowUp.customer_id == customer.id)
+    return [followup.id for followup in session.scalars(wanted)]

@@ -1,6 +1,7 @@
 """Requests that no honest program sends: refused as bad requests, with nothing kept."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -10,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from crm.core.jobs import Lease
 from crm.customers.models import Segment
+from crm.users.models import User
 from crm.web import context
 from crm.web.security import LARGEST_BODY
-from tests.factories.customers import NOW
+from tests.conftest import NOW
+from tests.factories.customers import make_customer
 from tests.factories.users import bearer, make_lead, make_rep
 
 RULE = '{"name": "甲", "rule": {"field": "region", "op": "is", "value": %s}}'
@@ -70,3 +73,29 @@ def test_a_failed_write_is_told_to_who_is_signed_in(
     assert answer.status_code == 500
     assert answer.json is not None
     assert answer.json["code"] == "core.unexpected"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"customer_id": 2**63}, {"due_at": "9999-12-31T23:59:59-12:00"}], ids=["id", "time"]
+)
+def test_a_value_beyond_any_row_is_refused_as_input(
+    client: FlaskClient, session: Session, wrong: dict[str, object]
+) -> None:
+    rep = make_rep(session)
+    customer = make_customer(session, owner=rep)
+    headers = bearer(session, rep)
+    session.commit()
+    body = {"customer_id": customer.id, "due_at": "2030-01-01T09:00:00+08:00", **wrong}
+    answer = client.post("/api/v1/followups", json=body, headers=headers)
+    assert answer.status_code in {404, 422}
+
+
+def test_a_page_that_is_no_address_leads_to_the_workbench(
+    client_for: Callable[[User], FlaskClient], session: Session
+) -> None:
+    rep = make_rep(session)
+    customer = make_customer(session, owner=rep)
+    contact = {"customer_id": customer.id, "channel": "phone", "outcome": "reached"}
+    browser = client_for(rep)
+    answer = browser.post("/followups/", data=contact, headers={"Referer": "http://[::1"})
+    assert (answer.status_code, answer.location) == (303, "/followups/")
