@@ -14,6 +14,7 @@ from crm.activities.services import pipeline
 from crm.followups.services.planning import NO_OWNER, OPEN_ELSEWHERE
 from crm.outreach.rules import Reason
 from crm.users.models import User
+from tests.conftest import NOW
 from tests.counting import count_queries
 from tests.factories.activities import (
     make_activity,
@@ -24,7 +25,7 @@ from tests.factories.activities import (
     make_segment,
     target_of,
 )
-from tests.factories.customers import NOW, make_customer, make_order
+from tests.factories.customers import make_customer, make_order
 from tests.factories.outreach import make_contact, make_suppression
 from tests.factories.users import make_lead, make_manager, make_rep, make_team
 

@@ -1,7 +1,5 @@
 """Who did what, in a chain that shows where it was touched."""
 
-from datetime import UTC, datetime
-
 import pytest
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -9,8 +7,7 @@ from sqlalchemy.orm import Session
 
 from crm.core import audit
 from crm.core.audit import AuditEntry
-
-NOW = datetime(2026, 11, 19, 1, 30, tzinfo=UTC)
+from tests.conftest import NOW
 
 
 def record(session: Session, *actions: str) -> None:

@@ -1,6 +1,6 @@
 """A notice is queued once, claimed by one worker, and tried until it is through or hopeless."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -8,9 +8,8 @@ from sqlalchemy.orm import Session
 
 from crm.core import notices
 from crm.core.notices import Draft, Notice, NoticeState
+from tests.conftest import NOW
 from tests.factories.users import make_user
-
-NOW = datetime(2026, 11, 19, 1, 30, tzinfo=UTC)
 
 
 @pytest.fixture

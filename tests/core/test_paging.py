@@ -14,7 +14,8 @@ from crm.core import paging
 from crm.core.errors import Invalid
 from crm.core.paging import Order
 from crm.customers.models import Customer, CustomerStats
-from tests.factories.customers import NOW, make_customer
+from tests.conftest import NOW
+from tests.factories.customers import make_customer
 
 STATEMENT = select(Customer).outerjoin(CustomerStats, CustomerStats.customer_id == Customer.id)
 ORDERS = [

@@ -12,7 +12,7 @@ from crm.activities import services
 from crm.activities.models import Activity, ActivityPlan, Goal, GoalKind, LoopStage, Target
 from crm.customers.models import Customer, Segment, Stage
 from crm.users.models import User
-from tests.factories.customers import NOW
+from tests.conftest import NOW
 
 #: Everybody whose stage is 潜在.
 PROSPECTS: Mapping[str, Any] = {

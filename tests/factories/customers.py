@@ -1,7 +1,7 @@
 """Builders of customers, orders and tags."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -22,9 +22,7 @@ from crm.customers.models import (
 )
 from crm.customers.rules import normalise
 from crm.users.models import User
-
-#: 2026-11-19 09:30 in Shanghai, as everywhere in the tests.
-NOW = datetime(2026, 11, 19, 1, 30, tzinfo=UTC)
+from tests.conftest import NOW
 
 _numbers = count(1)
 

@@ -9,7 +9,7 @@ from crm.customers.models import Customer
 from crm.followups import services
 from crm.followups.models import FollowUp
 from crm.users.models import User
-from tests.factories.customers import NOW
+from tests.conftest import NOW
 
 
 def make_followup(

@@ -8,7 +8,7 @@ from crm.customers.models import Channel, Customer
 from crm.outreach import services
 from crm.outreach.models import LedgerEntry, Suppression
 from crm.users.models import User
-from tests.factories.customers import NOW
+from tests.conftest import NOW
 
 
 def make_contact(

@@ -14,8 +14,9 @@ from crm.reports.models import ReportKind, ReportRun, RunState
 from crm.reports.rules.scope import PERSON, Scope
 from crm.reports.services.runs import FOLDER
 from crm.users.models import User
+from tests.conftest import NOW
 from tests.factories.activities import make_plan, make_segment
-from tests.factories.customers import NOW, make_customer
+from tests.factories.customers import make_customer
 
 
 def make_target(

@@ -1,7 +1,6 @@
 """Builders of people, teams and API tokens."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -12,9 +11,8 @@ from sqlalchemy.orm import Session
 from crm.users.models import ApiToken, Role, Team, User
 from crm.users.rules import Scope, digest
 from crm.users.services import passwords
+from tests.conftest import NOW
 
-#: 2026-11-19 09:30 in Shanghai, as everywhere in the tests.
-NOW = datetime(2026, 11, 19, 1, 30, tzinfo=UTC)
 PASSWORD = "three green chairs"
 
 _numbers = count(1)

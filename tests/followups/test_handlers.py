@@ -4,7 +4,8 @@ from sqlalchemy.orm import Session
 
 from crm.customers.services import customers
 from crm.customers.services.customers import AssignCustomer
-from tests.factories.customers import NOW, make_customer
+from tests.conftest import NOW
+from tests.factories.customers import make_customer
 from tests.factories.followups import make_followup
 from tests.factories.users import make_lead, make_rep
 

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from crm.activities.models import Step, TargetState
 from crm.followups import queries, services
 from crm.followups.models import FollowUp
+from tests.conftest import NOW
 from tests.counting import count_queries
 from tests.factories.activities import make_launched_activity, target_of
-from tests.factories.customers import NOW, make_customer
+from tests.factories.customers import make_customer
 from tests.factories.followups import make_followup, plan_everything
 from tests.factories.outreach import make_contact, make_suppression
 from tests.factories.users import make_lead, make_rep

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from crm.core.notices import Notice
 from crm.followups import services
-from tests.factories.customers import NOW, make_customer
+from tests.conftest import NOW
+from tests.factories.customers import make_customer
 from tests.factories.followups import make_followup
 from tests.factories.users import make_rep
 

@@ -15,9 +15,10 @@ from crm.customers.models import Customer
 from crm.followups.models import FollowUp, Outcome
 from crm.outreach.models import LedgerEntry
 from crm.users.models import User
+from tests.conftest import NOW
 from tests.counting import count_queries
 from tests.factories.activities import make_launched_activity
-from tests.factories.customers import NOW, make_customer
+from tests.factories.customers import make_customer
 from tests.factories.followups import make_followup, plan_everything
 from tests.factories.outreach import make_contact, make_suppression
 from tests.factories.users import make_lead, make_manager, make_rep

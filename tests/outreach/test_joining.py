@@ -15,7 +15,8 @@ from crm.outreach.models import CapSlot, Claim, LedgerEntry
 from crm.outreach.rules import Reason
 from crm.outreach.services import Sending
 from crm.users.models import User
-from tests.factories.customers import NOW, make_customer
+from tests.conftest import NOW
+from tests.factories.customers import make_customer
 from tests.factories.outreach import make_contact, make_suppression
 from tests.factories.users import make_rep
 

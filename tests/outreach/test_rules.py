@@ -25,9 +25,9 @@ from crm.outreach.rules import (
     read_caps,
     written_caps,
 )
+from tests.conftest import NOW
 
 COMPANY = Company("青禾家居", ZoneInfo("Asia/Shanghai"))
-NOW = datetime(2026, 11, 19, 1, 30, tzinfo=UTC)
 TERMS = Terms(DEFAULT_CAPS, 3)
 WANG, LI = 1, 2
 

@@ -11,6 +11,7 @@ from crm.reports.rules import scope
 from crm.reports.rules.conversion import Conversion, Funnel
 from crm.reports.rules.scope import EVERYBODY, Scope
 from crm.users.models import User
+from tests.conftest import NOW
 from tests.factories.activities import make_activity
 from tests.factories.customers import make_customer
 from tests.factories.reports import make_target
@@ -18,7 +19,6 @@ from tests.factories.users import make_admin, make_lead, make_manager, make_rep,
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
 #: 09:30 in Shanghai on Thursday the 19th: the last complete day is the 18th.
-NOW = datetime(2026, 11, 19, 1, 30, tzinfo=UTC)
 
 
 def on(day: int, hour: int = 10, *, month: int = 11) -> datetime:

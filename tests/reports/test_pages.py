@@ -16,12 +16,12 @@ from crm.reports import pdf, queries, services
 from crm.reports.services import Wanted, runs
 from crm.users.models import User
 from crm.users.rules import Scope
+from tests.conftest import NOW
 from tests.counting import count_queries
 from tests.factories.activities import make_activity
 from tests.factories.reports import make_target
 from tests.factories.users import bearer, make_lead, make_manager, make_rep, make_team
 
-NOW = datetime(2026, 11, 19, 1, 30, tzinfo=UTC)
 TUESDAY = NOW - timedelta(days=2)
 NOVEMBER = Wanted(datetime(2026, 11, 1, tzinfo=UTC).date())
 

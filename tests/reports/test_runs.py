@@ -23,11 +23,11 @@ from crm.reports.services import Wanted, runs
 from crm.reports.services.conversion import as_html
 from crm.users.models import Role, User
 from crm.worker import take_step
+from tests.conftest import NOW
 from tests.factories.activities import make_activity
 from tests.factories.reports import make_target
 from tests.factories.users import make_lead, make_manager, make_rep, make_team
 
-NOW = datetime(2026, 11, 19, 1, 30, tzinfo=UTC)
 TUESDAY = NOW - timedelta(days=2)
 NOVEMBER = Wanted(datetime(2026, 11, 1, tzinfo=UTC).date())
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm.core.errors import Conflict, NotFound, TooMany
 from crm.core.jobs import Lease
 from crm.web import context
-from tests.factories.customers import NOW
+from tests.conftest import NOW
 
 Routes = Callable[[], None]
 
