@@ -19,13 +19,14 @@ from crm.users.models import ApiToken, PasswordReset, User, UserSession
 from crm.users.rules import digest
 from crm.users.services import sessions
 from crm.users.services.sessions import Browser
+from tests.conftest import NOW
 from tests.factories.activities import make_activity, make_goal, make_plan
 from tests.factories.customers import make_customer, make_tag
 from tests.factories.followups import make_followup
 from tests.factories.imports import make_import
 from tests.factories.outreach import make_suppression
 from tests.factories.reports import make_drawn_run
-from tests.factories.users import NOW, make_team, make_token, make_user
+from tests.factories.users import make_team, make_token, make_user
 
 Far = Literal["none", "own", "own+pool", "team", "team+pool", "all"]
 
@@ -284,7 +285,7 @@ ROWS: dict[str, Row] = {
     "reports_api.create": SIGNED_IN,
     "reports_api.show_run": of("report", REPORTS),
     "reports_api.file": of("report", REPORTS),
-    # imports: leads and administrators
+    # files read in (leads and administrators)
     "imports.index": only(LEADS),
     "imports.create": only(LEADS),
     "imports.show": of("import", IMPORT_SIGHT, IMPORT),
