@@ -309,3 +309,16 @@ def test_search_finds_by_initials_and_says_when_nothing_fits(
     assert "杭州远山民宿" in hits
     assert "<!doctype html>" not in hits
     assert "Nothing found" in client.get("/search?q=xyz").get_data(as_text=True)
+
+
+def test_a_phone_can_sort_by_everything_that_a_desk_can(
+    session: Session, client_for: ClientFor
+) -> None:
+    owner = make_rep(session)
+    make_customer(session, owner=owner)
+    page = client_for(owner).get("/customers/").get_data(as_text=True)
+    menu = re.search(r'<details class="c-anchor u-end">.*?</details>', page, re.S)
+    assert menu is not None
+    assert menu[0].count("c-item") == len(listing.SORTS)
+    for name in listing.SORTS:
+        assert name == "next" or f"sort={name}" in menu[0]

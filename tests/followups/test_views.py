@@ -353,3 +353,12 @@ def test_the_customers_page_tells_what_took_place(session: Session, client_for: 
     page = text(client, f"/customers/{customer.id}")
     assert "周六来看样" in page
     assert "Invited" in page
+
+
+def test_an_empty_workbench_says_what_will_stand_there(
+    session: Session, client_for: ClientFor
+) -> None:
+    page = client_for(make_rep(session)).get("/followups/").get_data(as_text=True)
+    assert "Nothing is planned" in page
+    assert "See the customers" in page
+    assert "Nothing is overdue." not in page
