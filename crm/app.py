@@ -191,7 +191,9 @@ def company_of(settings: Settings) -> Company:
 def wire_events() -> EventBus:
     """Who listens to what."""
     bus = EventBus()
-    bus.subscribe(SubjectsJoined, outreach_handlers.follow_subject)
+    bus.subscribe(
+        SubjectsJoined, outreach_handlers.follow_subject, followup_handlers.keep_one_contact
+    )
     bus.subscribe(CustomerAssigned, followup_handlers.follow_owner)
     bus.subscribe(ActivityLaunched, followup_handlers.start_planning)
     return bus

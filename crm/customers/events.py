@@ -1,6 +1,7 @@
 """What happens to customers that the modules above may have to answer."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from crm.core.events import Event
 
@@ -11,6 +12,7 @@ class SubjectsJoined(Event):
 
     kept_id: int
     joined_id: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,4 @@ class CustomerAssigned(Event):
     customer_id: int
     before_id: int | None
     after_id: int | None
+    at: datetime

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from crm.activities.events import ActivityLaunched
 from crm.activities.models import Activity
-from crm.customers.events import CustomerAssigned
+from crm.customers.events import CustomerAssigned, SubjectsJoined
 from crm.followups import services
 
 
@@ -22,5 +22,14 @@ def start_planning(session: Session, event: ActivityLaunched) -> None:
 def follow_owner(session: Session, event: CustomerAssigned) -> None:
     """Planned contacts go to the customer's new owner: the old one can no longer log them."""
     services.follow_owner(
-        session, event.customer_id, before_id=event.before_id, after_id=event.after_id
+        session,
+        event.customer_id,
+        before_id=event.before_id,
+        after_id=event.after_id,
+        now=event.at,
     )
+
+
+def keep_one_contact(session: Session, event: SubjectsJoined) -> None:
+    """One person is contacted once: of what was planned for both records the first stays."""
+    services.keep_one_contact(session, event.kept_id, now=event.at)

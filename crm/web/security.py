@@ -1,9 +1,11 @@
 """Headers that every answer carries, cookies, hosts, and where `next` may lead."""
 
 import secrets
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,6 +14,7 @@ from werkzeug.routing import IntegerConverter, RequestRedirect, ValidationError
 from crm.settings import Settings
 
 csrf = CSRFProtect()
+View = TypeVar("View", bound=Callable[..., Any])
 LARGEST_BODY = 1024 * 1024  # of what is not a file
 TOO_LARGE = 2**63  # beyond what both databases can look for
 
@@ -56,9 +59,16 @@ def install(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
 
+def takes_files(view: View) -> View:
+    """Mark a view whose requests may be as large as an upload."""
+    view.takes_files = True  # type: ignore[attr-defined]
+    return view
+
+
 def _bound_the_body() -> None:
-    """Only files may be large; what is read into memory whole may not."""
-    if request.mimetype != "multipart/form-data":
+    """Only where files are taken may a body be large; what is read into memory whole may not."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not getattr(view, "takes_files", False):
         request.max_content_length = min(LARGEST_BODY, request.max_content_length or LARGEST_BODY)
 
 

@@ -72,7 +72,7 @@ def test_an_address_that_links_two_people_makes_them_one_and_says_so(
 
     session.expire_all()
     assert {one.subject_id, two.subject_id, three.subject_id} == {older}
-    assert heard == [SubjectsJoined(kept_id=older, joined_id=newer)]
+    assert heard == [SubjectsJoined(kept_id=older, joined_id=newer, at=now)]
     assert set(session.scalars(select(ContactPoint.subject_id))) == {older}
 
 

@@ -1,9 +1,11 @@
 """What happens to planned contacts when something changes below."""
 
+from datetime import timedelta
+
 from sqlalchemy.orm import Session
 
 from crm.customers.services import customers
-from crm.customers.services.customers import AssignCustomer
+from crm.customers.services.customers import AssignCustomer, EditCustomer
 from tests.conftest import NOW
 from tests.factories.customers import make_customer
 from tests.factories.followups import make_followup
@@ -32,3 +34,18 @@ def test_what_was_planned_ends_when_the_customer_goes_back_to_the_pool(session: 
     session.expire_all()
     assert not planned.is_open
     assert customer.next_followup_at is None
+
+
+def test_of_two_contacts_planned_with_one_person_the_first_stays(session: Session) -> None:
+    rep = make_rep(session)
+    first = make_customer(session, owner=rep, phone="13800138000")
+    second = make_customer(session, name="王芳(店)", owner=rep, phone="13900139000")
+    sooner = make_followup(session, second, owner=rep, due_at=NOW)
+    later = make_followup(session, first, owner=rep, due_at=NOW + timedelta(days=2))
+
+    wanted = EditCustomer(name=second.name, phone=first.phone, version=second.version)
+    customers.edit(session, second, wanted, by=rep, now=NOW)
+
+    session.expire_all()
+    assert (sooner.is_open, later.is_open) == (True, False)
+    assert first.next_followup_at is None

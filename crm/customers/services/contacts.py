@@ -28,7 +28,7 @@ def assign_subject(session: Session, customer: Customer, *, now: datetime) -> No
         found.add(customer.subject_id)
     if not found:
         found.add(_new_subject(session, now))
-    kept = customer.subject_id = join(session, found)
+    kept = customer.subject_id = join(session, found, now=now)
     there = {(point.kind, point.address) for point in known}
     session.add_all(
         ContactPoint(subject_id=kept, kind=kind, address=address)
@@ -37,14 +37,14 @@ def assign_subject(session: Session, customer: Customer, *, now: datetime) -> No
     )
 
 
-def join(session: Session, subject_ids: Collection[int]) -> int:
+def join(session: Session, subject_ids: Collection[int], *, now: datetime) -> int:
     """Several subjects turn out to be one person: the oldest is kept, and its id given back."""
     # In the order of their ids, so that two who join at once cannot wait for each other.
     locked = select(ContactSubject.id).where(ContactSubject.id.in_(subject_ids))
     session.execute(locked.order_by(ContactSubject.id).with_for_update()).all()
     kept, *joined = sorted(subject_ids)
     for subject_id in joined:
-        _join(session, kept, subject_id)
+        _join(session, kept, subject_id, now)
     return kept
 
 
@@ -74,11 +74,11 @@ def _new_subject(session: Session, now: datetime) -> int:
     return subject.id
 
 
-def _join(session: Session, kept: int, joined: int) -> None:
+def _join(session: Session, kept: int, joined: int, now: datetime) -> None:
     """Two subjects become one; the empty one stays, because the ledger never forgets."""
     session.flush()
     session.execute(update(Customer).where(Customer.subject_id == joined).values(subject_id=kept))
     session.execute(
         update(ContactPoint).where(ContactPoint.subject_id == joined).values(subject_id=kept)
     )
-    publish(session, SubjectsJoined(kept_id=kept, joined_id=joined))
+    publish(session, SubjectsJoined(kept_id=kept, joined_id=joined, at=now))

@@ -139,7 +139,7 @@ def _hand_over(
     customer.owner_id = owner.id if owner else None
     customer.updated_at = now
     session.flush()
-    publish(session, CustomerAssigned(customer.id, before_id, customer.owner_id))
+    publish(session, CustomerAssigned(customer.id, before_id, customer.owner_id, now))
 
 
 def _write(session: Session, customer: Customer, wanted: CustomerFacts, now: datetime) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm.core import bulk
+from crm.core.events import publish
+from crm.customers.events import CustomerAssigned
 from crm.customers.models import Customer, CustomerTag, Import, Stage, StageChange, StageReason, Tag
 from crm.customers.rules.cells import Refusal, Refused, read_all
 from crm.customers.rules.customer_rows import CustomerRow, CustomerRows, search_spelling
@@ -37,6 +39,7 @@ class _Work:
 
     changed: list[Person] = field(default_factory=list)
     moves: list[tuple[Person, Stage]] = field(default_factory=list)
+    handed_over: list[tuple[Person, int | None]] = field(default_factory=list)
     tagged: list[tuple[Person, tuple[str, ...]]] = field(default_factory=list)
     met: list[Person] = field(default_factory=list)
 
@@ -109,6 +112,8 @@ def _note_changes(
         work.changed.append(person)
     if "stage" in changes:
         work.moves.append((person, person.stage))
+    if "owner_id" in changes:
+        work.handed_over.append((person, person.owner_id))
     if row.tags:
         work.tagged.append((person, row.tags))
     people.change(person, changes)
@@ -180,7 +185,9 @@ def _save_changes(session: Session, work: _Work, *, by: User, now: datetime) -> 
     )
     session.connection().execute(statement, rows)
     _save_moves(session, work.moves, by=by, now=now)
-    importing_people.save_addresses(session, work.changed)
+    importing_people.save_addresses(session, work.changed, now=now)
+    for person, before_id in work.handed_over:
+        publish(session, CustomerAssigned(person.id, before_id, person.owner_id, now))
     return {person.id for person in work.changed}
 
 

@@ -203,11 +203,11 @@ def save_made(session: Session, people: People, *, by: User, now: datetime) -> N
         person.id = new_id
     shared = _give_subjects(session, made, now=now)
     bulk.insert_rows(session, Customer, _ROW, [_as_row(person, now) for person in made])
-    _join_subjects(session, shared)
+    _join_subjects(session, shared, now=now)
     stages.begin_many(session, [person.id for person in made], by=by, now=now)
 
 
-def save_addresses(session: Session, people: Sequence[Person]) -> None:
+def save_addresses(session: Session, people: Sequence[Person], *, now: datetime) -> None:
     """Known customers' new addresses join their subject, unless they belong to one already."""
     known = points_at(session, (address for person in people for address in person.addresses()))
     added = []
@@ -217,7 +217,7 @@ def save_addresses(session: Session, people: Sequence[Person]) -> None:
                 known[address] = person.subject_id
                 added.append((person.subject_id, kind_of(address), address))
     bulk.insert_rows(session, ContactPoint, _POINT, added)
-    _join_subjects(session, people)
+    _join_subjects(session, people, now=now)
 
 
 def points_at(session: Session, addresses: Iterable[Address]) -> dict[Address, int]:
@@ -283,13 +283,13 @@ def _give_subjects(session: Session, made: Sequence[Person], *, now: datetime) -
     return shared
 
 
-def _join_subjects(session: Session, people: Iterable[Person]) -> None:
+def _join_subjects(session: Session, people: Iterable[Person], *, now: datetime) -> None:
     """One record with the addresses of two subjects: they are one person, and share the caps."""
     for person in people:
         points = points_at(session, person.addresses())
         found = {*points.values(), person.subject_id}
         if len(found) > 1:
-            contacts.join(session, found)
+            contacts.join(session, found, now=now)
 
 
 def _kind_without_name(row: CustomerRow) -> CustomerKind:

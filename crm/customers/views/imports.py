@@ -26,6 +26,7 @@ from crm.web import context
 from crm.web.errors import message
 from crm.web.htmx import go_to, page
 from crm.web.idempotency import not_kept
+from crm.web.security import takes_files
 
 RECENT = 20
 SHOWN_ROWS = 3
@@ -43,6 +44,7 @@ def index() -> ResponseReturnValue:
 @bp.post("/")
 @login_required
 @not_kept
+@takes_files
 def create() -> ResponseReturnValue:
     by = _maker()
     sent = request.files.get("file")

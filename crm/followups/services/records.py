@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from crm.activities import queries as activity_queries
 from crm.activities.models import Target
@@ -197,7 +197,12 @@ def reassign(session: Session, followup_id: int, owner_id: int, *, by: User) -> 
 
 
 def follow_owner(
-    session: Session, customer_id: int, *, before_id: int | None, after_id: int | None
+    session: Session,
+    customer_id: int,
+    *,
+    before_id: int | None,
+    after_id: int | None,
+    now: datetime,
 ) -> None:
     """The customer was handed over: what its owner had planned goes along, or ends in the pool."""
     customer = session.get_one(Customer, customer_id)
@@ -206,11 +211,35 @@ def follow_owner(
     )
     for followup in session.scalars(theirs).all():
         if after_id is None:
-            followup.cancelled_at = customer.updated_at
+            followup.cancelled_at = now
         else:
             followup.owner_id = after_id
     session.flush()
     _refresh_next(session, customer)
+
+
+def keep_one_contact(session: Session, subject_id: int, *, now: datetime) -> None:
+    """Two records are one person: the open contact that falls due first stays, the others go."""
+    planned = session.scalars(
+        queries.open_followups()
+        .join(Customer, Customer.id == FollowUp.customer_id)
+        .where(Customer.subject_id == subject_id)
+        .options(joinedload(FollowUp.customer))
+        .order_by(FollowUp.due_at, FollowUp.id)
+    ).all()
+    for followup in planned[1:]:
+        followup.cancelled_at = now
+        timeline.note(
+            session,
+            followup.customer_id,
+            "followups.cancelled",
+            at=now,
+            by=None,
+            followup_id=followup.id,
+        )
+    session.flush()
+    for followup in planned[1:]:
+        _refresh_next(session, followup.customer)
 
 
 def _checked_time(contacted_at: datetime, now: datetime) -> datetime:
