@@ -322,3 +322,13 @@ def test_a_phone_can_sort_by_everything_that_a_desk_can(
     assert menu[0].count("c-item") == len(listing.SORTS)
     for name in listing.SORTS:
         assert name == "next" or f"sort={name}" in menu[0]
+
+
+def test_an_empty_pool_is_not_taken_for_an_empty_house(
+    session: Session, client_for: ClientFor
+) -> None:
+    client = client_for(make_rep(session))
+    assert "Nobody is in the pool" in client.get("/customers/?tab=pool").get_data(as_text=True)
+    page = client.get("/customers/").get_data(as_text=True)
+    assert "take one from the pool" in page
+    assert "bring in a sheet" not in page
