@@ -132,7 +132,9 @@ def cancel(session: Session, item: Import, *, by: User, now: datetime) -> None:
 
 def advance(session: Session, now: datetime) -> bool:
     """One step of the oldest running import. True while there is more to do for any."""
-    item = session.scalar(_running().limit(1).with_for_update(skip_locked=True))
+    # As it is in the database now: a session that knew it before it was begun would wait for ever.
+    claimed = _running().limit(1).with_for_update(skip_locked=True)
+    item = session.scalar(claimed.execution_options(populate_existing=True))
     if item is None:
         return False
     advance_one(session, item, now)
