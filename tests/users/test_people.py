@@ -255,3 +255,12 @@ def test_a_number_too_large_for_the_database_is_nobodys(
 def _row(session: Session, user: User) -> dict[str, object]:
     session.refresh(user)
     return {name: getattr(user, name) for name in User.__table__.columns.keys()}  # noqa: SIM118
+
+
+def test_the_first_user_of_a_house_without_teams_is_led_to_make_one(
+    session: Session, client_for: ClientFor
+) -> None:
+    client = client_for(make_admin(session))
+    assert "There is no team yet." in client.get("/users/new").get_data(as_text=True)
+    make_team(session)
+    assert "There is no team yet." not in client.get("/users/new").get_data(as_text=True)
