@@ -5,28 +5,11 @@ who only see it get 403). Add the rows of your routes below and, once per kind o
 in THINGS.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 from werkzeug.routing import AnyConverter, Rule
-
-from crm.customers.models import Segment
-from crm.customers.services import segments
-from crm.users.models import ApiToken, PasswordReset, User, UserSession
-from crm.users.rules import digest
-from crm.users.services import sessions
-from crm.users.services.sessions import Browser
-from tests.conftest import NOW
-from tests.factories.activities import make_activity, make_goal, make_plan
-from tests.factories.customers import make_customer, make_tag
-from tests.factories.followups import make_followup
-from tests.factories.imports import make_import
-from tests.factories.outreach import make_suppression
-from tests.factories.reports import make_drawn_run
-from tests.factories.users import make_team, make_token, make_user
 
 Far = Literal["none", "own", "own+pool", "team", "team+pool", "all"]
 
@@ -297,116 +280,3 @@ ROWS: dict[str, Row] = {
     "customers_api.show": of("customer", SIGHT),
     "customers_api.show_timeline": of("customer", SIGHT),
 }
-
-
-def _customer(session: Session, owner: User | None) -> dict[str, Any]:
-    customer = make_customer(session, owner=owner)
-    tag = make_tag(session)
-    return {"customer_id": customer.id, "public_id": customer.public_id, "tag_id": tag.id}
-
-
-def _person(session: Session, owner: User | None) -> dict[str, Any]:
-    del owner
-    person = make_user(session, name="新同事")
-    return {"user_id": person.id, "public_id": person.public_id}
-
-
-def _segment(session: Session, owner: User | None) -> dict[str, Any]:
-    by = owner or make_user(session, role="admin")
-    name = f"客群 {session.scalar(select(func.count()).select_from(Segment))}"
-    wanted = segments.Describe(name, A_SEGMENT["rule"])
-    segment = segments.create(session, wanted, by=by, now=NOW)
-    return {"segment_id": segment.id, "public_id": segment.public_id}
-
-
-def _activity(session: Session, owner: User | None) -> dict[str, Any]:
-    by = owner or make_user(session, role="admin")
-    activity = make_activity(session, owner=by)
-    segment = session.get_one(Segment, _segment(session, by)["segment_id"])
-    return {
-        "activity_id": activity.id,
-        "public_id": activity.public_id,
-        "goal_id": make_goal(session, activity).id,
-        "plan_id": make_plan(session, activity, segment).id,
-    }
-
-
-def _followup(session: Session, owner: User | None) -> dict[str, Any]:
-    by = owner or make_user(session)
-    followup = make_followup(session, make_customer(session, owner=by), owner=by)
-    return {"followup_id": followup.id}
-
-
-def _mark(session: Session, owner: User | None) -> dict[str, Any]:
-    return {"customer_id": make_customer(session, owner=owner).id}
-
-
-def _suppression(session: Session, owner: User | None) -> dict[str, Any]:
-    customer = make_customer(session, owner=owner)
-    mark = make_suppression(session, customer)
-    return {"customer_id": customer.id, "suppression_id": mark.id}
-
-
-def _import(session: Session, owner: User | None) -> dict[str, Any]:
-    item = make_import(session, owner=owner or make_user(session, role="admin"))
-    return {"import_id": item.id}
-
-
-def _report(session: Session, owner: User | None) -> dict[str, Any]:
-    run = make_drawn_run(session, owner or make_user(session))
-    return {"public_id": run.public_id}
-
-
-def _team(session: Session, owner: User | None) -> dict[str, Any]:
-    del owner
-    return {"team_id": make_team(session, name="空组").id}
-
-
-def _user_session(session: Session, owner: User | None) -> dict[str, Any]:
-    user = owner or make_user(session)
-    secret = sessions.open_session(session, user, Browser(), now=NOW)
-    row = session.scalars(select(UserSession).where(UserSession.token_hash == digest(secret))).one()
-    return {"session_id": row.id}
-
-
-def _api_token(session: Session, owner: User | None) -> dict[str, Any]:
-    secret = make_token(session, owner or make_user(session))
-    token = session.scalars(select(ApiToken).where(ApiToken.token_hash == digest(secret))).one()
-    return {"public_id": token.public_id}
-
-
-def _reset(session: Session, owner: User | None) -> dict[str, Any]:
-    user = owner or make_user(session)
-    session.add(
-        PasswordReset(
-            token_hash=digest(f"a link for {user.id}"),
-            user_id=user.id,
-            password_fingerprint=digest(user.password_hash),
-            created_at=NOW,
-            expires_at=NOW.replace(year=2100),
-        )
-    )
-    session.flush()
-    return {"secret": f"a link for {user.id}"}
-
-
-#: Kind → builder (session, owner or None for the pool) → values for the address or the body.
-THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
-    "activity": _activity,
-    "api_token": _api_token,
-    "customer": _customer,
-    "followup": _followup,
-    "import": _import,
-    "mark": _mark,
-    "person": _person,
-    "report": _report,
-    "reset": _reset,
-    "segment": _segment,
-    "suppression": _suppression,
-    "team": _team,
-    "user_session": _user_session,
-}
-#: Kinds that nobody owns: built once, without an owner.
-UNOWNED = frozenset({"person", "reset", "segment", "team"})
-#: Kinds that always belong to somebody.
-ALWAYS_OWNED = frozenset({"activity", "followup", "import", "user_session", "api_token", "report"})

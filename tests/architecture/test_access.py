@@ -20,15 +20,13 @@ from crm.settings import Settings
 from crm.users import auth
 from crm.users.models import Role, User
 from tests.architecture.access_table import (
-    ALWAYS_OWNED,
     ROWS,
-    THINGS,
-    UNOWNED,
     Far,
     Reaches,
     Row,
     examples,
 )
+from tests.architecture.access_things import ALWAYS_OWNED, THINGS, UNOWNED
 from tests.factories.users import bearer, make_team, make_user
 
 _MAP = create_app(
