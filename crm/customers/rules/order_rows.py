@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from operator import itemgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from crm.core import money
@@ -36,8 +37,9 @@ STATUS_WORDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
+    """One line; a plain tuple in the order of its columns, since there may be millions."""
+
     product_code: str
     product_name: str
     quantity: Decimal

@@ -25,7 +25,7 @@ from crm.customers.services.importing_people import People, Person
 from crm.users.models import User
 
 _HEADER = ("status", "currency", "refunded_fen", "channel", "ordered_at", "paid_at", "customer_id")
-_LINE = ("product_code", "product_name", "quantity", "unit_price", "amount_milli")
+_LINE = Line._fields
 _MILLI_PER_FEN = 10
 
 
@@ -273,12 +273,11 @@ def _save_lines(session: Session, met: Sequence[_Order]) -> None:
     changed: list[dict[str, Any]] = []
     for order in met:
         for line_no, line in enumerate(order.lines, order.lines_before + 1):
-            values = tuple(getattr(line, name) for name in _LINE)
             known = stored.get((order.id, line_no))
             if known is None:
-                added.append((order.id, line_no, *values))
-            elif known[1:] != values:
-                new = {f"new_{name}": value for name, value in zip(_LINE, values, strict=True)}
+                added.append((order.id, line_no, *line))
+            elif known[1:] != line:
+                new = {f"new_{name}": value for name, value in zip(_LINE, line, strict=True)}
                 changed.append(new | {"key": known[0]})
             else:
                 continue
