@@ -174,7 +174,7 @@ def _send_to_sign_in() -> Response:
 
 def _load_viewer() -> Response | None:
     g.viewer = g.user_session = None
-    if request.endpoint in {None, "static", "healthz", "readyz"}:
+    if request.endpoint in {"static", "healthz", "readyz"}:
         return None
     if request.path.startswith(API):
         return _load_program()
