@@ -95,18 +95,19 @@ def new_ids(session: Session, model: type[Model], count: int) -> Sequence[int]:
 def _converted(
     session: Session, columns: Sequence[Column[Any]], rows: Sequence[Sequence[Any]]
 ) -> Iterable[list[Any]]:
-    """The rows as the driver wants them; each different enum, time and number is converted once."""
+    """The rows as the driver wants them; a value that many rows share is converted once."""
     dialect = session.connection().dialect
-    places: list[tuple[int, dict[Any, Any], Callable[[Any], Any]]] = []
+    places: list[tuple[int, dict[int, Any], Callable[[Any], Any]]] = []
     for place, column in enumerate(columns):
         processor = column.type.dialect_impl(dialect).bind_processor(dialect)
         if processor is not None:
-            places.append((place, {None: None}, processor))
+            places.append((place, {id(None): None}, processor))
     for row in rows:
         values = list(row)
         for place, known, convert in places:
             value = values[place]
-            if value not in known:
-                known[value] = convert(value)
-            values[place] = known[value]
+            # Told apart by identity, since hashing an enum costs more; `rows` keeps them alive.
+            if id(value) not in known:
+                known[id(value)] = convert(value)
+            values[place] = known[id(value)]
         yield values

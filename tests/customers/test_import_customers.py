@@ -324,7 +324,7 @@ def test_the_worker_takes_the_oldest_import_and_says_when_all_are_done(
     steps = 1
     while importing.advance(session, NOW):
         steps += 1
-    assert steps == 4
+    assert steps == 2
     assert (first.state, second.state) == (ImportState.DONE, ImportState.DONE)
     assert waiting.state is ImportState.PREPARED
     assert not importing.advance(session, NOW)

@@ -1,8 +1,8 @@
 """Reading a file in, step by step: each step is one transaction, and a killed run goes on.
 
 The file lies under `imports/<public id>.csv` in plain UTF-8 while the row in `imports` holds how
-far it has been read. Rows come first, then (for orders line by line) the orders' sums, then the
-totals of the customers met.
+far it has been read. Rows come first, then (for orders line by line) the orders' sums, then (for
+orders) the totals of the customers met.
 """
 
 import uuid
@@ -201,8 +201,16 @@ def _read_rows(session: Session, item: Import, *, by: User, now: datetime) -> No
     item.cursor = chunk.end
     item.position += len(chunk.rows)
     if len(chunk.rows) < ROWS_A_STEP:
-        item.phase = ImportPhase.TOTALS if mapping.has_lines else ImportPhase.STATISTICS
-        item.cursor = 0
+        _leave_rows(item, mapping, now=now)
+
+
+def _leave_rows(item: Import, mapping: Mapping, *, now: datetime) -> None:
+    """What follows the last row: customers without their orders have no totals to recompute."""
+    if item.kind is ImportKind.CUSTOMERS:
+        _finish(item, now=now)
+        return
+    item.phase = ImportPhase.TOTALS if mapping.has_lines else ImportPhase.STATISTICS
+    item.cursor = 0
 
 
 def _reader(session: Session, item: Import, mapping: Mapping) -> CustomerRows | OrderRows:
@@ -238,8 +246,7 @@ def _recompute(session: Session, item: Import, *, now: datetime) -> None:
         _recompute_some(session, met.where(ImportedCustomer.customer_id <= found[-1]), now=now)
     _turn_page(item, found, None)
     if len(found) < RECORDS_A_STEP:
-        item.state = ImportState.DONE
-        item.finished_at = now
+        _finish(item, now=now)
 
 
 def _recompute_some(session: Session, customer_ids: Select[int], *, now: datetime) -> None:
@@ -280,6 +287,11 @@ def _count(item: Import, taken: Taken) -> None:
     item.updated_count += taken.updated
     item.unchanged_count += taken.unchanged
     item.rejected_count += len(taken.refused)
+
+
+def _finish(item: Import, *, now: datetime) -> None:
+    item.state = ImportState.DONE
+    item.finished_at = now
 
 
 def _fail(item: Import, code: str, *, now: datetime) -> None:

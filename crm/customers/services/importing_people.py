@@ -1,6 +1,6 @@
 """Whom a row means: found among the known customers, or made with a subject and contact points."""
 
-import uuid
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,6 +52,7 @@ _ROW = (
     "phone", "email", "region", "source", "note", "stage", "stage_since", "owner_id", "subject_id",
     "is_internal", "last_contact_at", "next_followup_at", "created_at", "updated_at", "version",
 )  # fmt: skip
+_PUBLIC_BYTES = 16
 _POINT = ("subject_id", "kind", "address")
 
 
@@ -77,9 +78,12 @@ class Person:
     met_in_row: int = 0
     tags: tuple[str, ...] = ()
 
-    def addresses(self) -> tuple[Address, ...]:
-        found: tuple[Address, ...] = (self.phone,) if self.phone else ()
-        return (*found, normalise.email_key(self.email)) if self.email else found
+    addresses: tuple[Address, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.addresses = (self.phone,) if self.phone else ()
+        if self.email:
+            self.addresses += (normalise.email_key(self.email),)
 
 
 @dataclass(slots=True)
@@ -98,17 +102,18 @@ class People:
             self.by_id[person.id] = person
         if person.external_id:
             self.by_external_id[person.source, person.external_id] = person
-        for address in person.addresses():
+        for address in person.addresses:
             self.by_address.setdefault(address, []).append(person)
 
     def change(self, person: Person, changes: dict[str, Any]) -> None:
         """Let later rows of the chunk find a known customer by what this one adds."""
-        before = set(person.addresses())
+        before = person.addresses
         for name, value in changes.items():
             setattr(person, name, value)
+        person.__post_init__()
         if person.external_id:
             self.by_external_id[person.source, person.external_id] = person
-        for address in set(person.addresses()) - before:
+        for address in set(person.addresses).difference(before):
             self.by_address.setdefault(address, []).append(person)
 
     def find(self, row: CustomerRow) -> Person | None:
@@ -202,17 +207,22 @@ def save_made(session: Session, people: People, *, by: User, now: datetime) -> N
     for person, new_id in zip(made, bulk.new_ids(session, Customer, len(made)), strict=True):
         person.id = new_id
     shared = _give_subjects(session, made, now=now)
-    bulk.insert_rows(session, Customer, _ROW, [_as_row(person, now) for person in made])
+    secret = os.urandom(_PUBLIC_BYTES * len(made)).hex()
+    public_ids = (
+        secret[at : at + 2 * _PUBLIC_BYTES] for at in range(0, len(secret), 2 * _PUBLIC_BYTES)
+    )
+    rows = [_as_row(*one, now) for one in zip(made, public_ids, strict=True)]
+    bulk.insert_rows(session, Customer, _ROW, rows)
     _join_subjects(session, shared, now=now)
     stages.begin_many(session, [person.id for person in made], by=by, now=now)
 
 
 def save_addresses(session: Session, people: Sequence[Person], *, now: datetime) -> None:
     """Known customers' new addresses join their subject, unless they belong to one already."""
-    known = points_at(session, (address for person in people for address in person.addresses()))
+    known = points_at(session, (address for person in people for address in person.addresses))
     added = []
     for person in people:
-        for address in person.addresses():
+        for address in person.addresses:
             if address not in known:
                 known[address] = person.subject_id
                 added.append((person.subject_id, kind_of(address), address))
@@ -262,11 +272,11 @@ def _recall(session: Session, people: People, import_id: int) -> None:
 
 def _give_subjects(session: Session, made: Sequence[Person], *, now: datetime) -> list[Person]:
     """Give each the subject its addresses lead to. Those whose addresses lead to several."""
-    points = points_at(session, (address for person in made for address in person.addresses()))
+    points = points_at(session, (address for person in made for address in person.addresses))
     fresh = iter(bulk.new_ids(session, ContactSubject, len(made)))
     subjects, added, shared = [], [], []
     for person in made:
-        addresses = person.addresses()
+        addresses = person.addresses
         known = {points[address] for address in addresses if address in points}
         if not known:
             known.add(next(fresh))
@@ -286,7 +296,7 @@ def _give_subjects(session: Session, made: Sequence[Person], *, now: datetime) -
 def _join_subjects(session: Session, people: Iterable[Person], *, now: datetime) -> None:
     """One record with the addresses of two subjects: they are one person, and share the caps."""
     for person in people:
-        points = points_at(session, person.addresses())
+        points = points_at(session, person.addresses)
         found = {*points.values(), person.subject_id}
         if len(found) > 1:
             contacts.join(session, found, now=now)
@@ -296,11 +306,11 @@ def _kind_without_name(row: CustomerRow) -> CustomerKind:
     return CustomerKind.COMPANY if row.company else CustomerKind.PERSON
 
 
-def _as_row(person: Person, now: datetime) -> tuple[Any, ...]:
+def _as_row(person: Person, public_id: str, now: datetime) -> tuple[Any, ...]:
     full, initials = search_spelling(person.name, person.company)
     return (
         person.id,
-        uuid.uuid4().hex,
+        public_id,
         person.kind,
         person.external_id,
         person.name,
