@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from crm import migrations
-from crm.app import create_app, wiring
+from crm.app import create_app, wire_panels, wiring
 from crm.core import db
 from crm.core.db import Sessions
 from crm.settings import Settings
@@ -122,9 +122,26 @@ def session(sessions: Sessions) -> Iterator[Session]:
         yield session
 
 
+@pytest.fixture(scope="session")
+def one_app(settings: Settings) -> Flask:
+    """One program for the whole run: making one, and compiling its pages, takes a while."""
+    return create_app(settings)
+
+
 @pytest.fixture
-def app(settings: Settings, sessions: Sessions) -> Flask:
-    app = create_app(settings, sessions)
+def app(one_app: Flask, settings: Settings, sessions: Sessions) -> Flask:
+    """The program as it comes, whatever the test before did to it; routes cannot be added."""
+    return _as_new(one_app, settings, sessions)
+
+
+@pytest.fixture
+def own_app(settings: Settings, sessions: Sessions) -> Flask:
+    """A program of the test's own, to which it may add routes."""
+    return _as_new(create_app(settings), settings, sessions)
+
+
+def _as_new(app: Flask, settings: Settings, sessions: Sessions) -> Flask:
+    app.extensions.update(settings=settings, sessions=sessions, panels=wire_panels())
     app.config.update(TESTING=False, WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
     return app
 

@@ -15,7 +15,6 @@ from werkzeug.test import TestResponse
 
 from crm.app import create_app
 from crm.core import clock
-from crm.core.db import Sessions
 from crm.settings import Settings
 from crm.users import auth
 from crm.users.models import Role, User
@@ -100,18 +99,9 @@ class Walk:
         return client
 
 
-@pytest.fixture(scope="module")
-def one_app(settings: Settings) -> Flask:
-    """One program for the whole walk: making one, and compiling its pages, takes a while."""
-    app = create_app(settings)
-    app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
-    return app
-
-
 @pytest.fixture
-def walk(one_app: Flask, sessions: Sessions, session: Session) -> Walk:
-    one_app.extensions["sessions"] = sessions
-    return Walk(one_app, session)
+def walk(app: Flask, session: Session) -> Walk:
+    return Walk(app, session)
 
 
 def test_every_route_has_a_row_and_every_row_a_route() -> None:

@@ -26,53 +26,53 @@ def write(name: str) -> None:
 
 
 @pytest.fixture
-def routed(app: Flask) -> FlaskClient:  # noqa: C901 - one small route per case
-    @app.post("/test/kept")
+def routed(own_app: Flask) -> FlaskClient:  # noqa: C901 - one small route per case
+    @own_app.post("/test/kept")
     def kept() -> str:
         write("kept")
         return "ok"
 
-    @app.post("/test/refused")
+    @own_app.post("/test/refused")
     def refused() -> tuple[str, int]:
         write("refused")
         return "no", 422
 
-    @app.post("/test/raised")
+    @own_app.post("/test/raised")
     def raised() -> str:
         write("raised")
         context.session().flush()
         raise Conflict("core.stale")
 
-    @app.post("/test/broken")
+    @own_app.post("/test/broken")
     def broken() -> str:
         write("broken")
         context.session().flush()
         raise ZeroDivisionError
 
-    @app.post("/test/twice")
+    @own_app.post("/test/twice")
     def twice() -> str:
         write("same")
         context.session().add(Lease(name="x" * 61, owner=None, until=NOW))
         return "the commit will speak"
 
-    @app.post("/test/survives")
+    @own_app.post("/test/survives")
     def survives() -> str:
         with context.own_transaction() as mine:
             mine.add(Lease(name="survives", owner="me", until=NOW))
         write("lost")
         raise NotFound("core.not_found")
 
-    @app.post("/test/entangled")
+    @own_app.post("/test/entangled")
     def entangled() -> str:
         context.session().scalars(select(Lease)).all()
         with context.own_transaction():
             return "never"
 
-    @app.post("/test/patience")
+    @own_app.post("/test/patience")
     def patience() -> str:
         raise TooMany("core.too_many_requests", retry_after=30)
 
-    return app.test_client()
+    return own_app.test_client()
 
 
 def test_an_answer_under_400_is_kept(routed: FlaskClient, session: Session) -> None:

@@ -55,12 +55,10 @@ def test_what_is_not_a_file_may_not_be_large(client: FlaskClient, session: Sessi
     assert answer.status_code == 413
 
 
-def test_a_failed_write_is_told_to_who_is_signed_in(
-    app: Flask, client: FlaskClient, session: Session
-) -> None:
+def test_a_failed_write_is_told_to_who_is_signed_in(own_app: Flask, session: Session) -> None:
     """The error page reads the viewer from the very session that the failure broke."""
 
-    @app.post("/api/v1/test/broken")
+    @own_app.post("/api/v1/test/broken")
     def broken() -> str:
         write = context.session()
         write.add_all([Lease(name="same", owner="me", until=NOW) for _ in range(2)])
@@ -69,7 +67,7 @@ def test_a_failed_write_is_told_to_who_is_signed_in(
 
     headers = bearer(session, make_rep(session))
     session.commit()
-    answer = client.post("/api/v1/test/broken", headers=headers)
+    answer = own_app.test_client().post("/api/v1/test/broken", headers=headers)
     assert answer.status_code == 500
     assert answer.json is not None
     assert answer.json["code"] == "core.unexpected"
