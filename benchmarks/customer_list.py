@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from benchmarks import generate, segment
+from benchmarks import generate, paper, segment
 from crm import migrations
 from crm.app import create_app, wiring
 from crm.core import bulk, clock, db, paging
@@ -174,7 +174,7 @@ def main() -> None:
             engine = db.make_engine(cluster.url)
             lines += rows_of(engine, count, folder)
             engine.dispose()
-    keep(
+    paper.keep(
         [
             TITLE,
             "",
@@ -187,16 +187,6 @@ def main() -> None:
             *lines,
         ]
     )
-
-
-def keep(section: list[str]) -> None:
-    """Print the section and put it in the place of the one that the paper has."""
-    text = "\n".join(section)
-    print(text)
-    paper = segment.PAPER.read_text(encoding="utf-8")
-    before, _, rest = paper.partition(TITLE)
-    _, mark, after = rest.partition("\n## ")
-    segment.PAPER.write_text(f"{before.rstrip()}\n\n{text}\n{mark}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,14 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, Select, event, func, insert, select
 from sqlalchemy.orm import Session
 
-from benchmarks import generate
+from benchmarks import generate, paper
 from crm import migrations
 from crm.core import db
 from crm.core.company import Company
@@ -41,7 +40,6 @@ from tests.databases import PrivateCluster
 NOW = datetime(2026, 11, 19, 1, 30, tzinfo=UTC)
 ZONE = ZoneInfo("Asia/Shanghai")
 ROUNDS = 41
-PAPER = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 TITLE = "## Segment count"
 
 RULE: dict[str, Any] = {
@@ -247,16 +245,7 @@ def main() -> None:
         "|---|---|---|---|---|---|---|",
         *lines,
     ]
-    keep("\n".join(table))
-
-
-def keep(section: str) -> None:
-    """Print the section and put it in the place of the one that the paper has."""
-    print(section)
-    paper = PAPER.read_text(encoding="utf-8") if PAPER.exists() else "# Benchmarks\n"
-    before, _, rest = paper.partition(TITLE)
-    _, mark, after = rest.partition("\n## ")
-    PAPER.write_text(f"{before.rstrip()}\n\n{section}\n{mark}{after}", encoding="utf-8")
+    paper.keep(table)
 
 
 if __name__ == "__main__":

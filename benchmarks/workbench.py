@@ -21,7 +21,7 @@ import time_machine
 from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from benchmarks import customer_list, generate, segment
+from benchmarks import customer_list, generate, paper, segment
 from crm import migrations
 from crm.core import db
 from crm.customers.models import Channel, Customer
@@ -192,7 +192,7 @@ def main() -> None:
             engine = db.make_engine(cluster.url)
             lines += rows_of(engine, count, folder)
             engine.dispose()
-    customer_list.keep(
+    paper.keep(
         [
             TITLE,
             "",
