@@ -137,22 +137,15 @@ def advance(session: Session, now: datetime) -> bool:
     item = session.scalar(claimed.execution_options(populate_existing=True))
     if item is None:
         return False
-    advance_one(session, item, now)
+    _step(session, item, now)
     return session.scalar(_running().limit(1)) is not None
 
 
 def advance_one(session: Session, item: Import, now: datetime) -> bool:
-    """One step of this import. True while it is running."""
-    if item.state is not ImportState.RUNNING:
-        return False
-    by = session.get_one(User, item.by_id)
-    if item.phase is ImportPhase.ROWS:
-        _read_rows(session, item, by=by, now=now)
-    elif item.phase is ImportPhase.TOTALS:
-        _sum_orders(session, item, now=now)
-    else:
-        _recompute(session, item, now=now)
-    session.flush()
+    """One step of this import, after whoever is at one now. True while it is running."""
+    session.refresh(item, with_for_update=True)
+    if item.state is ImportState.RUNNING:
+        _step(session, item, now)
     return item.state is ImportState.RUNNING
 
 
@@ -176,6 +169,17 @@ def preview(session: Session, item: Import, *, count: int) -> list[list[str]]:
 
 def _running() -> Select[Import]:
     return select(Import).where(Import.state == ImportState.RUNNING).order_by(Import.id)
+
+
+def _step(session: Session, item: Import, now: datetime) -> None:
+    by = session.get_one(User, item.by_id)
+    if item.phase is ImportPhase.ROWS:
+        _read_rows(session, item, by=by, now=now)
+    elif item.phase is ImportPhase.TOTALS:
+        _sum_orders(session, item, now=now)
+    else:
+        _recompute(session, item, now=now)
+    session.flush()
 
 
 def _read_rows(session: Session, item: Import, *, by: User, now: datetime) -> None:
