@@ -14,9 +14,6 @@ from crm.core import spreadsheet
 from crm.core.errors import Invalid
 from crm.core.spreadsheet import Limits
 
-DATA = Path(os.environ.get("CRM_DATA_DIR", "../shared/data"))
-SPECTRUM = DATA / "import_fixtures" / "csv-spectrum"
-
 
 def read(
     path: Path,
@@ -227,9 +224,10 @@ def test_every_cell_survives_being_written_and_read(cell: str) -> None:
 @pytest.mark.parametrize(
     "name", ["comma_in_quotes", "escaped_quotes", "json", "newlines", "quotes_and_newlines", "utf8"]
 )
-def test_the_csv_spectrum_is_read_as_published(tmp_path: Path, name: str) -> None:
-    content = (SPECTRUM / "csvs" / f"{name}.csv").read_bytes()
-    wanted = json.loads((SPECTRUM / "json" / f"{name}.json").read_text(encoding="utf-8"))
+def test_the_csv_spectrum_is_read_as_published(tmp_path: Path, data_dir: Path, name: str) -> None:
+    spectrum = data_dir / "import_fixtures" / "csv-spectrum"
+    content = (spectrum / "csvs" / f"{name}.csv").read_bytes()
+    wanted = json.loads((spectrum / "json" / f"{name}.json").read_text(encoding="utf-8"))
     header, *rows = read(write(tmp_path, content))
     found = [dict(zip(header, row, strict=True)) for row in rows]
     plain = [{k: v.replace("\r\n", "\n") for k, v in row.items()} for row in found]
