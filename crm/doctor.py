@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from crm import app, migrations
-from crm.core import clock, db, jobs
+from crm.core import audit, clock, db, jobs
 from crm.core.notices import Notice, NoticeState
 from crm.settings import Settings
 
@@ -45,6 +45,7 @@ def examine(settings: Settings) -> list[Finding]:
             _guarded("database", lambda: _schema(engine)),
             _guarded("worker", lambda: _worker(settings)),
             _guarded("notices", lambda: _stuck(settings)),
+            _guarded("audit", lambda: _audit(settings)),
             _smtp(settings),
         ]
     finally:
@@ -108,6 +109,13 @@ def _stuck(settings: Settings) -> Finding:
             select(func.count()).select_from(Notice).where(Notice.state == NoticeState.FAILED)
         )
     return Finding("notices", not failed, f"{failed} could not be delivered")
+
+
+def _audit(settings: Settings) -> Finding:
+    with app.make_sessions(settings)() as session:
+        broken = audit.first_broken(session)
+    detail = "the chain is whole" if broken is None else f"the chain breaks at row {broken}"
+    return Finding("audit", broken is None, detail)
 
 
 def _smtp(settings: Settings) -> Finding:

@@ -19,11 +19,10 @@ from crm.activities.schemas import (
     TargetsIn,
 )
 from crm.activities.services.planning import Draft, GoalDraft, PlanDraft
-from crm.core.errors import DomainError
 from crm.customers.models import Segment
 from crm.outreach.rules import REASONS
 from crm.users.models import User
-from crm.web import errors, filters
+from crm.web import filters
 from crm.web.forms import Form
 
 STAGES: dict[LoopStage, tuple[Any, str]] = {
@@ -131,8 +130,3 @@ def figure(value: Decimal | None, unit: str) -> str:
         return f"{filters.number(round(plain, 2))}%"
     shown = filters.number(plain)
     return shown if unit in {"", "count"} else f"{shown} {unit}"
-
-
-def refuse(form: Form[Any], error: DomainError) -> None:
-    """Show a service's refusal beside the field it names, or above all."""
-    form.errors = {str(error.details.get("field", "")): [errors.message(error)]}

@@ -94,7 +94,6 @@ class ContactPlanning(Model):
     id: Mapped[PrimaryKey]
     activity_id: Mapped[int] = mapped_column(ForeignKey("activities.id"), unique=True)
     launched_by_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    last_target_id: Mapped[int] = mapped_column(default=0)
     planned_count: Mapped[int] = mapped_column(default=0)
     held_count: Mapped[int] = mapped_column(default=0)
     excluded_count: Mapped[int] = mapped_column(default=0)

@@ -114,17 +114,6 @@ def unplanned(session: Session, *, for_user: User) -> tuple[int, Sequence[Custom
     return count, session.scalars(first).all()
 
 
-def history(session: Session, customer_id: int, *, limit: int = 20) -> Sequence[FollowUp]:
-    """A customer's contacts, planned ones first, then the latest."""
-    return session.scalars(
-        select(FollowUp)
-        .where(FollowUp.customer_id == customer_id, FollowUp.cancelled_at.is_(None))
-        .options(*_SHOWN)
-        .order_by(FollowUp.completed_at.is_not(None), FollowUp.due_at.desc(), FollowUp.id.desc())
-        .limit(limit)
-    ).all()
-
-
 def open_of_customer(
     session: Session, customer_id: int, *, activity_id: int | None = None
 ) -> FollowUp | None:

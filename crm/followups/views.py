@@ -260,7 +260,7 @@ def _again(
     status = 422
     if refused is not None:
         context.abandon()
-        form.refuse(refused, errors.message(refused))
+        form.refuse(refused)
         status = errors.STATUS[type(refused)]
     session, viewer = context.session(), auth.current_user()
     customer_id = request.form.get("customer_id", type=int) or 0

@@ -8,12 +8,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from crm.core.company import Company
-from crm.core.errors import DomainError
 from crm.customers.models.names import CHANNELS
 from crm.outreach.rules import REASONS, Answer, Cap, Reason, Terms
 from crm.outreach.schemas import Cleared, ClearedIn, MarkIn
 from crm.outreach.services import Mark
-from crm.web import errors, filters
+from crm.web import filters
 from crm.web.forms import Form
 
 _TONES: dict[Reason, str] = {
@@ -111,8 +110,3 @@ def _cap_in_words(cap: Cap) -> str:
         limit=cap.limit,
         days=cap.days,
     )
-
-
-def refuse(form: Form[Any], error: DomainError) -> None:
-    """Show a service's refusal beside the field it names, or above all."""
-    form.errors = {str(error.details.get("field", "")): [errors.message(error)]}

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from crm.core.errors import DomainError
 from crm.users import queries, rules, schemas
 from crm.users.models import Role, User
 from crm.users.rules import Scope
@@ -21,7 +20,6 @@ from crm.users.services.resets import Forgotten, NewPassword
 from crm.users.services.sign_in import SignIn
 from crm.users.services.teams import NewTeam
 from crm.users.services.tokens import NewToken
-from crm.web import errors
 from crm.web.forms import Choices, Form
 from crm.web.shell import TAGS
 
@@ -54,11 +52,6 @@ SCOPES: dict[Scope, Any] = {
     Scope.USERS_READ: _l("Read users"),
     Scope.USERS_WRITE: _l("Change users"),
 }
-
-
-def refuse(form: Form[Any], error: DomainError) -> None:
-    """Show a service's refusal beside the field it names, or above all."""
-    form.errors = {str(error.details.get("field", "")): [errors.message(error)]}
 
 
 class SignInForm(Form[SignIn]):

@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields
 from werkzeug.datastructures import MultiDict
 
 from crm.core.errors import DomainError
+from crm.web import errors
 from crm.web.schemas import InputSchema
 
 C = TypeVar("C")
@@ -48,9 +49,13 @@ class Form(Generic[C]):
             return None
         return command
 
-    def refuse(self, error: DomainError, text: str) -> None:
-        """Show a service's refusal in the form: beside its fields, or above all."""
-        self.errors = dict(error.details.get("fields") or {"_schema": [text]})
+    def refuse(self, error: DomainError) -> None:
+        """Show a service's refusal in the form: beside the field it concerns, or above all."""
+        self.errors = {self.field_of(error): [errors.message(error)]}
+
+    def field_of(self, error: DomainError) -> str:
+        """The field that a refusal names; "_schema" where it is about none."""
+        return str(error.details.get("field", "_schema"))
 
     def value(self, name: str) -> str:
         if self._sent is not None:

@@ -186,6 +186,8 @@ def test_every_function_in_a_test_file_is_run() -> None:
         tree = tree_of(path)
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         used |= {argument.arg for function in functions(tree) for argument in function.args.args}
+        # A fixture may be asked for by name: @pytest.mark.usefixtures("small_steps").
+        used |= {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         found += [
             f"{path}:{function.name}"
             for function in tree.body

@@ -7,32 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from crm.customers.models import Segment
-from crm.customers.segment_fields import OWN, SegmentFields
-from crm.customers.services import segments as services
-from crm.customers.services.segments import Describe
 from crm.users.rules import Scope
-from tests.conftest import NOW
 from tests.customers.segment_oracle import Json
 from tests.factories.customers import make_customer, make_order
 from tests.factories.users import bearer, make_team, make_user
 
 ClientFor = Callable[..., FlaskClient]
-REGISTRY = SegmentFields(*OWN)
 BUYERS: dict[str, Any] = {"all": [{"field": "order_count", "operator": "at_least", "value": 2}]}
-NESTED: dict[str, Any] = {
-    "all": [
-        {"field": "order_amount", "operator": "between", "value": ["100.00", "600.50"]},
-        {"not": {"any": [{"field": "tag", "operator": "any_of", "value": ["VIP", "老客"]}]}},
-        {"not": {"field": "region", "operator": "is_empty"}},
-        {"any": [{"field": "is_internal", "operator": "is", "value": False}]},
-    ]
-}
-
-
-def make_segment(session: Session, rule: Json = None, name: str = "回头客") -> Segment:
-    by = make_user(session, role="admin")
-    return services.create(session, Describe(name, rule or BUYERS), by=by, now=NOW)
 
 
 def test_a_program_describes_counts_and_lists_a_segment(

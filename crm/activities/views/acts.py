@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from crm.activities import forms, queries, services
-from crm.activities.forms import ActivityForm, GoalForm, PlanForm, ReturnForm, refuse
+from crm.activities.forms import ActivityForm, GoalForm, PlanForm, ReturnForm
 from crm.activities.models import Activity, LoopStage
 from crm.activities.views.blueprint import bp
 from crm.activities.views.pages import tab_page
@@ -40,7 +40,7 @@ def create() -> ResponseReturnValue:
             context.session(), draft, by=current_user(), now=context.now_once()
         )
     except Invalid as error:
-        refuse(form, error)
+        form.refuse(error)
         return _form_page(form, status=422)
     return toast(_to(activity.id, "goal"), _("%(title)s is planned.", title=activity.title))
 
@@ -68,7 +68,7 @@ def update(activity_id: int) -> ResponseReturnValue:
             context.session(), activity_id, draft, by=current_user(), now=context.now_once()
         )
     except (Invalid, Conflict) as error:
-        refuse(form, error)
+        form.refuse(error)
         return _form_page(form, activity, status=422 if isinstance(error, Invalid) else 409)
     return toast(go_to(url_for("activities.show", activity_id=activity_id)), _("Saved."))
 
@@ -88,7 +88,7 @@ def create_goal(activity_id: int) -> ResponseReturnValue:
             session, activity_id, draft, by=current_user(), now=context.now_once()
         )
     except Invalid as error:
-        refuse(form, error)
+        form.refuse(error)
         return tab_page(activity, LoopStage.GOAL, form=form)
     return toast(_to(activity_id, "goal"), _("The goal stands."))
 
@@ -117,7 +117,7 @@ def create_plan(activity_id: int) -> ResponseReturnValue:
             session, activity_id, draft, by=current_user(), now=context.now_once()
         )
     except Invalid as error:
-        refuse(form, error)
+        form.refuse(error)
         return tab_page(activity, LoopStage.STRATEGY, form=form)
     return toast(_to(activity_id, "strategy"), _("The segment is in."))
 

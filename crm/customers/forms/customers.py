@@ -57,9 +57,8 @@ class CustomerForm(Form[CustomerFacts]):
     schema = CustomerIn
     labels: ClassVar[Mapping[str, Any]] = LABELS
 
-    def refuse(self, error: DomainError, text: str) -> None:
-        """A refusal of one value stands beside its field."""
-        self.errors = {_BESIDE.get(error.code, ""): [text]}
+    def field_of(self, error: DomainError) -> str:
+        return _BESIDE.get(error.code, "_schema")
 
 
 class CustomerEditForm(CustomerForm):

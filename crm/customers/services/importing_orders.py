@@ -100,6 +100,8 @@ def drop_surplus_lines(session: Session, import_id: int, order_ids: Sequence[int
         .where(
             ImportedOrder.import_id == import_id,
             bulk.among(session, ImportedOrder.order_id, order_ids),
+            # Said twice: without it, and before it has counted, PostgreSQL reads every line.
+            bulk.among(session, OrderLine.order_id, order_ids),
             OrderLine.line_no > ImportedOrder.line_count,
         )
     )

@@ -36,7 +36,6 @@ from crm.users import policies
 from crm.users.auth import current_user, login_required
 from crm.users.models import User
 from crm.web import context
-from crm.web.errors import message
 from crm.web.forms import Form
 from crm.web.htmx import go_to, page, toast
 
@@ -118,7 +117,7 @@ def create() -> ResponseReturnValue:
             context.session(), wanted, by=current_user(), now=context.now_once()
         )
     except Invalid as refusal:
-        form.refuse(refusal, message(refusal))
+        form.refuse(refusal)
         return render_template("customers/new.html", form=form), 422
     return toast(_to(customer), gettext("Customer %(name)s is made", name=customer.title))
 
@@ -186,7 +185,7 @@ def update(customer_id: int) -> ResponseReturnValue:
             context.session(), customer, wanted, by=current_user(), now=context.now_once()
         )
     except Invalid as refusal:
-        form.refuse(refusal, message(refusal))
+        form.refuse(refusal)
         return _edit_page(customer, form, 422)
     except (Conflict, StaleDataError):
         context.abandon()

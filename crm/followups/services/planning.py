@@ -53,7 +53,7 @@ def plan_contacts(session: Session, now: datetime) -> bool:
 
 
 def recheck_held(session: Session, now: datetime) -> bool:
-    """Put targets whose hold has run out back into planning. True when there were any."""
+    """Put targets whose hold has run out back into planning. True when more may be due."""
     owned = select(Customer.id).where(Customer.owner_id.is_not(None))
     running = select(Activity.id).where(Activity.stage == LoopStage.EXECUTION)
     due = (

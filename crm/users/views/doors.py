@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from crm.core.errors import DomainError, Invalid, TooMany, Unavailable
 from crm.users import auth
 from crm.users.auth import current_session, current_user, login_required
-from crm.users.forms import ConfirmForm, PreferencesForm, SignInForm, refuse
+from crm.users.forms import ConfirmForm, PreferencesForm, SignInForm
 from crm.users.services import people, sessions, sign_in
 from crm.users.services.sessions import Browser
 from crm.users.services.sign_in import Knock, SignIn
@@ -130,7 +130,7 @@ def _sign_in(wanted: SignIn) -> str:
 
 
 def _refused(template: str, form: SignInForm | ConfirmForm, error: DomainError) -> Response:
-    refuse(form, error)
+    form.refuse(error)
     status = {TooMany: 429, Unavailable: 503}.get(type(error), 422)
     response = page(template, form=form, next=form.value("next"), status=status)
     if retry_after := error.details.get("retry_after"):

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from crm.core.errors import Conflict, Invalid, TooMany, Unavailable
 from crm.users import auth, queries
 from crm.users.auth import current_session, current_user, login_required
-from crm.users.forms import ForgottenForm, NewPasswordForm, PasswordChangeForm, refuse
+from crm.users.forms import ForgottenForm, NewPasswordForm, PasswordChangeForm
 from crm.users.rules import RESET_LASTS
 from crm.users.services import passwords, people, resets, sessions, sign_in
 from crm.users.services.people import PasswordChange
@@ -62,7 +62,7 @@ def use_reset(secret: str) -> ResponseReturnValue:
         with context.own_transaction() as mine:
             resets.use(mine, secret, password_hash=password_hash, now=now)
     except Invalid as error:
-        refuse(form, error)
+        form.refuse(error)
         return page("users/reset.html", form=form, minutes=MINUTES, status=422)
     except Conflict:
         return _expired()
@@ -88,7 +88,7 @@ def change_password() -> ResponseReturnValue:
         try:
             return _change(wanted)
         except (Invalid, TooMany, Unavailable) as error:
-            refuse(form, _named(error))
+            form.refuse(_named(error))
     return page("users/change_password.html", form=form, must=must, status=422)
 
 

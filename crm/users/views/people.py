@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from crm.core.errors import Conflict, Invalid
 from crm.users import policies, queries, rules, services
 from crm.users.auth import current_user, login_required, recent_required
-from crm.users.forms import NewUserForm, UserEditForm, choices_for_people, refuse, values_of
+from crm.users.forms import NewUserForm, UserEditForm, choices_for_people, values_of
 from crm.users.models import User
 from crm.users.services import people
 from crm.users.views.blueprint import bp
@@ -52,7 +52,7 @@ def create() -> ResponseReturnValue:
     try:
         person, password = services.add(context.session(), wanted, by=by, now=now)
     except (Conflict, Invalid) as error:
-        refuse(form, error)
+        form.refuse(error)
         return page("users/form.html", form=form, person=None, status=422)
     return page("users/one_time.html", person=person, password=password, status=201)
 
@@ -77,7 +77,7 @@ def update(user_id: int) -> ResponseReturnValue:
             services.edit(context.session(), person, wanted, by=by, now=now)
             return toast(go_to(PEOPLE), _("Saved: %(name)s.", name=person.name))
         except (Conflict, Invalid) as error:
-            refuse(form, error)
+            form.refuse(error)
     return page("users/form.html", form=form, person=person, status=422)
 
 

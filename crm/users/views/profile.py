@@ -12,7 +12,6 @@ from crm.users.forms import (
     ProfileForm,
     choices_for_profile,
     choices_for_token,
-    refuse,
     values_of,
 )
 from crm.users.services import people, sessions, tokens
@@ -70,7 +69,7 @@ def create_token() -> ResponseReturnValue:
     try:
         token, secret = tokens.create(context.session(), wanted, by=user, now=now)
     except Invalid as error:
-        refuse(form, error)
+        form.refuse(error)
         return _page(token_form=form, status=422)
     return page("users/token.html", token=token, secret=secret, status=201)
 

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from crm.core.errors import Conflict
 from crm.users import policies, queries
 from crm.users.auth import current_user, login_required, recent_required
-from crm.users.forms import TeamForm, refuse
+from crm.users.forms import TeamForm
 from crm.users.models import Team
 from crm.users.services import teams as team_services
 from crm.users.views.blueprint import bp
@@ -35,7 +35,7 @@ def create_team() -> ResponseReturnValue:
     try:
         team = team_services.add_team(context.session(), wanted, by=by, now=now)
     except Conflict as error:
-        refuse(form, error)
+        form.refuse(error)
         return _page(form, status=422)
     return toast(go_to(TEAMS), _("Team added: %(name)s.", name=team.name))
 
@@ -60,7 +60,7 @@ def update_team(team_id: int) -> ResponseReturnValue:
             )
             return toast(go_to(TEAMS), _("Saved: %(name)s.", name=team.name))
         except Conflict as error:
-            refuse(form, error)
+            form.refuse(error)
     return page("users/team.html", form=form, team=team, status=422)
 
 
