@@ -126,8 +126,7 @@ def missing_for_launch(ready: rules.Readiness) -> tuple[str, ...]:
 def meant(session: Session, segment: Segment, *, now: datetime) -> Select[int]:
     """Ids of the customers that the segment means, without staff and test records."""
     return select(Customer.id).where(
-        Customer.id.in_(segment_queries.members(session, segment, now=now)),
-        ~Customer.is_internal,
+        segment_queries.meaning(session, segment, now=now), ~Customer.is_internal
     )
 
 
@@ -150,7 +149,7 @@ def _freeze(session: Session, activity: Activity, plan: ActivityPlan, now: datet
     frozen = (
         select(*columns.values())
         .where(
-            Customer.id.in_(segment_queries.members(session, plan.segment, now=now)),
+            segment_queries.meaning(session, plan.segment, now=now),
             ~Customer.is_internal,
             ~already.exists(),
         )
