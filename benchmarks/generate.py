@@ -75,7 +75,8 @@ def customers(count: int = CUSTOMERS) -> Iterator[list[str]]:
 def orders(count: int = ORDERS, *, of: int = CUSTOMERS) -> Iterator[list[str]]:
     """A header and `count` orders of the same customers; few of them buy most, as in life."""
     chance = random.Random(SEED + 1)
-    yield ["订单编号", "订单创建时间", "订单付款时间", "订单状态", "总金额", "客户编号", "渠道"]
+    times = ["订单创建时间", "订单付款时间"]
+    yield ["订单编号", *times, "订单状态", "总金额", "客户编号", "渠道", "联系手机"]
     for number in range(count):
         at = START + timedelta(minutes=chance.randrange(680 * 24 * 60))
         buyer = min(of - 1, int(of * chance.random() ** 1.8))
@@ -89,6 +90,7 @@ def orders(count: int = ORDERS, *, of: int = CUSTOMERS) -> Iterator[list[str]]:
             f"{chance.lognormvariate(5.5, 1):.2f}",
             f"C{buyer:07d}",
             chance.choice(("天猫", "门店", "小程序")),
+            f"138{buyer:08d}",
         ]
 
 

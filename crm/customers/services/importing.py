@@ -20,6 +20,7 @@ from crm.core.db import dialect_name
 from crm.core.errors import Conflict, Invalid, NotFound
 from crm.core.spreadsheet import Limits
 from crm.customers.models import (
+    ContactPoint,
     ContactSubject,
     Customer,
     Import,
@@ -29,6 +30,7 @@ from crm.customers.models import (
     ImportPhase,
     ImportRejection,
     ImportState,
+    Order,
 )
 from crm.customers.rules import mappings
 from crm.customers.rules.cells import Refusal
@@ -204,6 +206,8 @@ def _read_rows(session: Session, item: Import, *, by: User, now: datetime) -> No
     _count(item, taken)
     item.cursor = chunk.end
     item.position += len(chunk.rows)
+    if (item.position // ROWS_A_STEP).bit_count() == 1:  # after 1, 2, 4, 8 … steps
+        bulk.refresh_statistics(session, Customer, ContactPoint, Order, ImportedCustomer)
     if len(chunk.rows) < ROWS_A_STEP:
         _leave_rows(item, mapping, now=now)
 

@@ -307,24 +307,23 @@ def _stored_lines(session: Session, orders: Sequence[_Order]) -> dict[tuple[int,
 
 
 def _remember(session: Session, met: Sequence[_Order], import_id: int) -> None:
-    rows = [
-        {
-            "import_id": import_id,
-            "order_id": order.id,
-            "line": order.row,
-            "line_count": order.lines_before + len(order.lines),
-        }
+    """Write down how far each order has been read."""
+    first = [
+        (import_id, order.id, order.row, order.lines_before + len(order.lines))
         for order in met
+        if not order.is_met
     ]
-    if rows:
-        statement = bulk.insert(session, ImportedOrder)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["import_id", "order_id"],
-                set_={"line_count": statement.excluded.line_count},
-            ),
-            rows,
-        )
+    bulk.insert_rows(session, ImportedOrder, ("import_id", "order_id", "line", "line_count"), first)
+    further = [
+        {"key": order.id, "read": order.lines_before + len(order.lines)}
+        for order in met
+        if order.is_met and order.lines
+    ]
+    if further:
+        table = bulk.table(ImportedOrder)
+        known = (table.c.import_id == import_id, table.c.order_id == bindparam("key"))
+        statement = update(table).where(*known).values(line_count=bindparam("read"))
+        session.connection().execute(statement, further)
 
 
 def _fen(milli: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, insert, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from crm.core import bulk
 from crm.customers.models import Customer, CustomerStats, Stage, StageChange, StageReason
 from crm.customers.rules.stages import BY_ORDERS, LADDER
 from crm.users import policies
@@ -73,7 +74,7 @@ def begin_many(
         literal(StageReason.IMPORT, StageChange.reason.type),
         literal(by.id if by else None, StageChange.by_id.type),
         literal(now, StageChange.at.type),
-    ).where(Customer.id.in_(customer_ids))
+    ).where(bulk.among(session, Customer.id, customer_ids))
     columns = ["customer_id", "before", "after", "reason", "by_id", "at"]
     session.execute(insert(StageChange).from_select(columns, kept))
 
