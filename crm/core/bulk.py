@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
 from typing import Any, cast
 
 from psycopg import sql
@@ -61,8 +60,9 @@ def insert_rows(
     ordered = compiled.positiontup or []
     if set(ordered) != set(columns):
         raise ValueError(f"columns of {target.name}: {ordered} are needed, {columns} are given")
-    arrange = itemgetter(*(columns.index(name) for name in ordered))
-    session.connection().exec_driver_sql(str(compiled), [arrange(row) for row in converted])
+    places = [columns.index(name) for name in ordered]
+    arranged = [tuple(map(row.__getitem__, places)) for row in converted]
+    session.connection().exec_driver_sql(str(compiled), arranged)
 
 
 def among(
