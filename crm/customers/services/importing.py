@@ -31,6 +31,7 @@ from crm.customers.models import (
     ImportRejection,
     ImportState,
     Order,
+    OrderLine,
 )
 from crm.customers.rules import mappings
 from crm.customers.rules.cells import Refusal
@@ -44,6 +45,8 @@ from crm.users.models import User
 
 ROWS_A_STEP = 4_000
 RECORDS_A_STEP = 4_000
+#: Tables that an import fills while it looks things up in them.
+GROWING = (Customer, ContactPoint, Order, OrderLine, ImportedCustomer, ImportedOrder)
 LONGEST_FILE_NAME = 255
 
 FOLDER = "imports"
@@ -207,7 +210,7 @@ def _read_rows(session: Session, item: Import, *, by: User, now: datetime) -> No
     item.cursor = chunk.end
     item.position += len(chunk.rows)
     if (item.position // ROWS_A_STEP).bit_count() == 1:  # after 1, 2, 4, 8 … steps
-        bulk.refresh_statistics(session, Customer, ContactPoint, Order, ImportedCustomer)
+        bulk.refresh_statistics(session, *GROWING)
     if len(chunk.rows) < ROWS_A_STEP:
         _leave_rows(item, mapping, now=now)
 
