@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
+PATIENCE: Final = 3
 SCRIPT: Final = Path("crm/web/static/vendor/axe.min.js")
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 #: A drawer that is still sliding in is half transparent, and so are its texts.
@@ -20,6 +21,18 @@ def violations(page: Page) -> list[str]:
 
     axe comes in through the debugger, past the page's own content policy, which stays in force.
     """
+    for _ in range(PATIENCE):
+        try:
+            return _violations(page)
+        except Error as gone:
+            # The page was left while axe looked at it: look at the one that came.
+            if "context was destroyed" not in str(gone):
+                raise
+            page.wait_for_load_state("networkidle")
+    return _violations(page)
+
+
+def _violations(page: Page) -> list[str]:
     page.evaluate(AT_REST)
     debugger = page.context.new_cdp_session(page)
     debugger.send("Runtime.evaluate", {"expression": SCRIPT.read_text(encoding="utf-8")})

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 from werkzeug.serving import make_server
 
@@ -19,6 +19,9 @@ DESKTOP: Final = (1440, 900)
 PHONE: Final = (390, 844)
 
 OpenPage = Callable[..., Page]
+
+#: Milliseconds; a machine that does other things besides needs more than the usual five seconds.
+expect.set_options(timeout=20_000)
 
 
 @contextmanager

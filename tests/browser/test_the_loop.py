@@ -77,6 +77,7 @@ def sign_in(page: Page, who: User) -> None:
 
 def is_well(page: Page) -> None:
     """Nothing for axe to list, and nothing that pushes the page sideways."""
+    page.wait_for_load_state("networkidle")
     assert violations(page) == [], page.url
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
 
@@ -101,7 +102,13 @@ def test_a_lead_launches_and_a_rep_logs_a_call_by_keyboard(shop: Shop, open_page
     expect(rep.locator(first)).to_be_visible()
 
 
+def swapped(page: Page) -> None:
+    """What the page last asked for has come and is in its place."""
+    expect(page.locator(".htmx-request")).to_have_count(0)
+
+
 def see_the_customers(page: Page) -> None:
+    page.wait_for_load_state("networkidle")  # the keys are known once the scripts have run
     page.keyboard.press("g")
     page.keyboard.press("c")
     expect(page.locator("[data-rows] .c-name")).to_have_count(4)
@@ -111,9 +118,11 @@ def see_the_customers(page: Page) -> None:
 def build_a_segment(page: Page) -> None:
     page.goto(re.sub(r"/customers.*", "/segments/new", page.url))
     page.get_by_label("Field").select_option("order_count")
+    swapped(page)
     comparison = page.get_by_label(re.compile("^Comparison of"))
     expect(comparison.locator("option[value=at_least]")).to_be_attached()
     comparison.select_option("at_least")
+    swapped(page)  # the choice draws the row anew, and with it the field that is filled next
     page.locator("input[name^='v.']").fill("2")
     expect(page.locator("#count")).to_contain_text("3")
     is_well(page)
