@@ -6,50 +6,98 @@ from crm.customers.models.customer import (
     ContactSubject,
     Customer,
     CustomerKind,
-    CustomerTag,
     PointKind,
+    PurchasingPower,
+    Sex,
     Stage,
     StageChange,
     StageReason,
-    Tag,
     TimelineEntry,
 )
+from crm.customers.models.exports import Export, ExportFormat, ExportState
+from crm.customers.models.fields import CustomField, FieldKind
 from crm.customers.models.imports import (
     Import,
+    ImportChange,
     ImportedCustomer,
     ImportedOrder,
     ImportKind,
+    ImportMapping,
     ImportPhase,
     ImportRejection,
+    ImportSighting,
     ImportState,
 )
+from crm.customers.models.lifecycle import StageRules, StageRun
+from crm.customers.models.lists import (
+    BulkAct,
+    BulkChange,
+    BulkKind,
+    CustomerView,
+    ListChoice,
+)
+from crm.customers.models.opportunities import Opportunity, OpportunityStage
 from crm.customers.models.orders import CustomerStats, Order, OrderLine, OrderStatus, Refund
-from crm.customers.models.segments import Segment
+from crm.customers.models.ownership import Assignment, OwnerChange, OwnerReason, PoolPolicy, Way
+from crm.customers.models.persons import ContactPerson
+from crm.customers.models.scores import CustomerScores
+from crm.customers.models.segments import Segment, SegmentEntry
+from crm.customers.models.tags import CustomerTag, Tag, TagColour, TagGroup, TagPlace
 
 __all__ = [
+    "Assignment",
+    "BulkAct",
+    "BulkChange",
+    "BulkKind",
     "Channel",
+    "ContactPerson",
     "ContactPoint",
     "ContactSubject",
+    "CustomField",
     "Customer",
     "CustomerKind",
+    "CustomerScores",
     "CustomerStats",
     "CustomerTag",
+    "CustomerView",
+    "Export",
+    "ExportFormat",
+    "ExportState",
+    "FieldKind",
     "Import",
+    "ImportChange",
     "ImportKind",
+    "ImportMapping",
     "ImportPhase",
     "ImportRejection",
+    "ImportSighting",
     "ImportState",
     "ImportedCustomer",
     "ImportedOrder",
+    "ListChoice",
+    "Opportunity",
+    "OpportunityStage",
     "Order",
     "OrderLine",
     "OrderStatus",
+    "OwnerChange",
+    "OwnerReason",
     "PointKind",
+    "PoolPolicy",
+    "PurchasingPower",
     "Refund",
     "Segment",
+    "SegmentEntry",
+    "Sex",
     "Stage",
     "StageChange",
     "StageReason",
+    "StageRules",
+    "StageRun",
     "Tag",
+    "TagColour",
+    "TagGroup",
+    "TagPlace",
     "TimelineEntry",
+    "Way",
 ]
