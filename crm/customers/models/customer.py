@@ -1,19 +1,32 @@
 """The customer's record, how it can be reached, and what happened to it."""
 
 import enum
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm.core.db import Model, PrimaryKey, PublicId, enum_type
+from crm.customers.models.tags import Tag
 from crm.users.models import User
 
 
 class CustomerKind(enum.Enum):
     PERSON = "person"
     COMPANY = "company"
+
+
+class Sex(enum.Enum):
+    MALE = "male"
+    FEMALE = "female"
+    OTHER = "other"
+
+
+class PurchasingPower(enum.Enum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
 
 
 class Stage(enum.Enum):
@@ -33,6 +46,8 @@ class StageReason(enum.Enum):
     ORDERS = "orders"
     BY_HAND = "by_hand"
     SILENCE = "silence"
+    CONTACT = "contact"  # the customer answered
+    RULES = "rules"  # the rules were changed
 
 
 class Channel(enum.Enum):
@@ -106,7 +121,9 @@ class Customer(Model):
     note: Mapped[str] = mapped_column(Text, default="")
     stage: Mapped[Stage] = mapped_column(enum_type(Stage), default=Stage.PROSPECT)
     stage_since: Mapped[datetime]
+    stage_held_until: Mapped[datetime | None]  # chosen by hand: silence moves nobody before
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    owner_since: Mapped[datetime | None]  # None: as long as the record is there
     subject_id: Mapped[int] = mapped_column(ForeignKey("contact_subjects.id"), index=True)
     is_internal: Mapped[bool] = mapped_column(default=False)  # staff or test: left out of metrics
     last_contact_at: Mapped[datetime | None]
@@ -115,8 +132,21 @@ class Customer(Model):
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
 
+    # The profile. Defaults are the database's, so that quick inserts need not name what is unknown.
+    birth_on: Mapped[date | None]
+    sex: Mapped[Sex | None] = mapped_column(enum_type(Sex))
+    channel: Mapped[str] = mapped_column(String(80), server_default="")  # how we won the customer
+    interests: Mapped[str] = mapped_column(String(300), server_default="")
+    purchasing_power: Mapped[PurchasingPower | None] = mapped_column(enum_type(PurchasingPower))
+    member_level: Mapped[str] = mapped_column(String(60), server_default="")
+    points: Mapped[int | None]
+    #: Values of custom fields by key ("f12"); what is empty is left out. Lists do not load it.
+    custom: Mapped[dict[str, Any]] = mapped_column(
+        server_default="{}", deferred=True, deferred_raiseload=True
+    )
+
     owner: Mapped[User | None] = relationship(lazy="raise")
-    tags: Mapped[list["Tag"]] = relationship(
+    tags: Mapped[list[Tag]] = relationship(
         secondary="customer_tags", lazy="raise", order_by="Tag.name", viewonly=True
     )
 
@@ -136,27 +166,8 @@ class Customer(Model):
         return True
 
 
-class Tag(Model):
-    __tablename__ = "tags"
-
-    id: Mapped[PrimaryKey]
-    name: Mapped[str] = mapped_column(String(60), unique=True)
-    created_at: Mapped[datetime]
-
-
-class CustomerTag(Model):
-    __tablename__ = "customer_tags"
-    __table_args__ = (Index(None, "tag_id", "customer_id"),)
-
-    customer_id: Mapped[int] = mapped_column(
-        ForeignKey("customers.id", ondelete="CASCADE"), primary_key=True
-    )
-    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
-    created_at: Mapped[datetime]
-
-
 class StageChange(Model):
-    """One move between lifecycle stages: who, when, why."""
+    """One move between lifecycle stages: who, when, why; by which version of the rules."""
 
     __tablename__ = "stage_changes"
     __table_args__ = (Index(None, "customer_id", "at"),)
@@ -167,6 +178,7 @@ class StageChange(Model):
     after: Mapped[Stage] = mapped_column(enum_type(Stage))
     reason: Mapped[StageReason] = mapped_column(enum_type(StageReason))
     by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    rules_id: Mapped[int | None]  # of `stage_rules`; a column added later carries no foreign key
     at: Mapped[datetime]
 
 
