@@ -14,6 +14,14 @@ from crm.customers.models.customer import (
     StageReason,
     TimelineEntry,
 )
+from crm.customers.models.duplicates import (
+    DuplicateCrowd,
+    DuplicateKey,
+    DuplicatePair,
+    DuplicateSearch,
+    KeyKind,
+    PairState,
+)
 from crm.customers.models.exports import Export, ExportFormat, ExportState
 from crm.customers.models.fields import CustomField, FieldKind
 from crm.customers.models.imports import (
@@ -36,6 +44,7 @@ from crm.customers.models.lists import (
     CustomerView,
     ListChoice,
 )
+from crm.customers.models.merges import CustomerMerge, MergedRow
 from crm.customers.models.opportunities import Opportunity, OpportunityStage
 from crm.customers.models.orders import CustomerStats, Order, OrderLine, OrderStatus, Refund
 from crm.customers.models.ownership import Assignment, OwnerChange, OwnerReason, PoolPolicy, Way
@@ -56,10 +65,15 @@ __all__ = [
     "CustomField",
     "Customer",
     "CustomerKind",
+    "CustomerMerge",
     "CustomerScores",
     "CustomerStats",
     "CustomerTag",
     "CustomerView",
+    "DuplicateCrowd",
+    "DuplicateKey",
+    "DuplicatePair",
+    "DuplicateSearch",
     "Export",
     "ExportFormat",
     "ExportState",
@@ -74,7 +88,9 @@ __all__ = [
     "ImportState",
     "ImportedCustomer",
     "ImportedOrder",
+    "KeyKind",
     "ListChoice",
+    "MergedRow",
     "Opportunity",
     "OpportunityStage",
     "Order",
@@ -82,6 +98,7 @@ __all__ = [
     "OrderStatus",
     "OwnerChange",
     "OwnerReason",
+    "PairState",
     "PointKind",
     "PoolPolicy",
     "PurchasingPower",

@@ -4,7 +4,7 @@ import enum
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, column
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm.core.db import Model, PrimaryKey, PublicId, enum_type
@@ -48,6 +48,7 @@ class StageReason(enum.Enum):
     SILENCE = "silence"
     CONTACT = "contact"  # the customer answered
     RULES = "rules"  # the rules were changed
+    MERGE = "merge"
 
 
 class Channel(enum.Enum):
@@ -99,6 +100,13 @@ class Customer(Model):
         Index(None, "region", "id"),
         Index(None, "name_pinyin", "id"),
         Index(None, "created_at", "id"),
+        # Only the few merged ones: an index that held the many others would tempt the planner.
+        Index(
+            "ix_customers_merged_into_id",
+            "merged_into_id",
+            sqlite_where=column("merged_into_id").is_not(None),
+            postgresql_where=column("merged_into_id").is_not(None),
+        ),
         CheckConstraint(
             "name <> '' OR company <> '' OR external_id IS NOT NULL"
             " OR phone IS NOT NULL OR email IS NOT NULL",
@@ -131,6 +139,8 @@ class Customer(Model):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
+    #: The record that this one was merged into; nobody lists, counts or opens this one since.
+    merged_into_id: Mapped[int | None]
 
     # The profile. Defaults are the database's, so that quick inserts need not name what is unknown.
     birth_on: Mapped[date | None]

@@ -54,6 +54,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "duplicate_crowds",
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "phone",
+                "email",
+                "name_company",
+                "name_place",
+                "name",
+                name="keykind",
+                native_enum=False,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("value", sa.String(length=400), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "value", name=op.f("pk_duplicate_crowds")),
+    )
+    op.create_table(
         "tag_groups",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
@@ -499,6 +519,46 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "customer_merges",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("public_id", sa.String(length=32), nullable=False),
+        sa.Column("kept_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "merged_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "snapshot", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "undone_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.ForeignKeyConstraint(
+            ["by_id"], ["users.id"], name=op.f("fk_customer_merges_by_id_users")
+        ),
+        sa.ForeignKeyConstraint(
+            ["kept_id"], ["customers.id"], name=op.f("fk_customer_merges_kept_id_customers")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merged_id"], ["customers.id"], name=op.f("fk_customer_merges_merged_id_customers")
+        ),
+        sa.ForeignKeyConstraint(
+            ["undone_by_id"], ["users.id"], name=op.f("fk_customer_merges_undone_by_id_users")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_merges")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_customer_merges_public_id")),
+    )
+    with op.batch_alter_table("customer_merges", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_customer_merges_kept_id_id"), ["kept_id", "id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_customer_merges_merged_id_id"), ["merged_id", "id"], unique=False
+        )
+
+    op.create_table(
         "customer_scores",
         sa.Column(
             "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
@@ -516,6 +576,102 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_customer_scores")),
+    )
+    op.create_table(
+        "duplicate_keys",
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "phone",
+                "email",
+                "name_company",
+                "name_place",
+                "name",
+                name="keykind",
+                native_enum=False,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("value", sa.String(length=400), nullable=False),
+        sa.Column(
+            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("exact", sa.String(length=400), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["customers.id"],
+            name=op.f("fk_duplicate_keys_customer_id_customers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("kind", "value", "customer_id", name=op.f("pk_duplicate_keys")),
+    )
+    with op.batch_alter_table("duplicate_keys", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_duplicate_keys_customer_id"), ["customer_id"], unique=False
+        )
+
+    op.create_table(
+        "duplicate_pairs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("a_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("b_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "reasons", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("strength", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("open", "dismissed", "merged", name="pairstate", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "decided_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.CheckConstraint("a_id < b_id", name=op.f("ck_duplicate_pairs_in_order")),
+        sa.ForeignKeyConstraint(
+            ["a_id"],
+            ["customers.id"],
+            name=op.f("fk_duplicate_pairs_a_id_customers"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["b_id"],
+            ["customers.id"],
+            name=op.f("fk_duplicate_pairs_b_id_customers"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["decided_by_id"], ["users.id"], name=op.f("fk_duplicate_pairs_decided_by_id_users")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_duplicate_pairs")),
+        sa.UniqueConstraint("a_id", "b_id", name=op.f("uq_duplicate_pairs_a_id_b_id")),
+    )
+    with op.batch_alter_table("duplicate_pairs", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_duplicate_pairs_b_id"), ["b_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_duplicate_pairs_state_strength_id"),
+            ["state", "strength", "id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "duplicate_searches",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["import_id"],
+            ["imports.id"],
+            name=op.f("fk_duplicate_searches_import_id_imports"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_duplicate_searches")),
+        sa.UniqueConstraint("import_id", name=op.f("uq_duplicate_searches_import_id")),
     )
     op.create_table(
         "import_changes",
@@ -773,11 +929,36 @@ def upgrade() -> None:
             batch_op.f("ix_stage_runs_finished_at_id"), ["finished_at", "id"], unique=False
         )
 
+    op.create_table(
+        "merged_rows",
+        sa.Column("merge_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("what", sa.String(length=40), nullable=False),
+        sa.Column(
+            "row_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["merge_id"],
+            ["customer_merges.id"],
+            name=op.f("fk_merged_rows_merge_id_customer_merges"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("merge_id", "what", "row_id", name=op.f("pk_merged_rows")),
+    )
     with op.batch_alter_table("customers", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("stage_held_until", sa.DateTime(timezone=True), nullable=True)
         )
         batch_op.add_column(sa.Column("owner_since", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(
+            sa.Column(
+                "merged_into_id",
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                nullable=True,
+            )
+        )
         batch_op.add_column(sa.Column("birth_on", sa.Date(), nullable=True))
         batch_op.add_column(
             sa.Column(
@@ -814,6 +995,13 @@ def upgrade() -> None:
                 server_default="{}",
                 nullable=False,
             )
+        )
+        batch_op.create_index(
+            "ix_customers_merged_into_id",
+            ["merged_into_id"],
+            unique=False,
+            sqlite_where=sa.text("merged_into_id IS NOT NULL"),
+            postgresql_where=sa.text("merged_into_id IS NOT NULL"),
         )
 
     with op.batch_alter_table("followups", schema=None) as batch_op:
@@ -887,7 +1075,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("segments", schema=None) as batch_op:
         batch_op.add_column(
-            sa.Column("is_tracked", sa.Boolean(), server_default=sa.text("1"), nullable=False)
+            sa.Column("is_tracked", sa.Boolean(), server_default=sa.text("(true)"), nullable=False)
         )
         batch_op.add_column(sa.Column("tracked_at", sa.DateTime(timezone=True), nullable=True))
 
@@ -927,6 +1115,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_followups_customer_id_contacted_at"))
 
     with op.batch_alter_table("customers", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_customers_merged_into_id",
+            sqlite_where=sa.text("merged_into_id IS NOT NULL"),
+            postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+        )
         batch_op.drop_column("custom")
         batch_op.drop_column("points")
         batch_op.drop_column("member_level")
@@ -935,9 +1128,11 @@ def downgrade() -> None:
         batch_op.drop_column("channel")
         batch_op.drop_column("sex")
         batch_op.drop_column("birth_on")
+        batch_op.drop_column("merged_into_id")
         batch_op.drop_column("owner_since")
         batch_op.drop_column("stage_held_until")
 
+    op.drop_table("merged_rows")
     with op.batch_alter_table("stage_runs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_stage_runs_finished_at_id"))
 
@@ -974,7 +1169,22 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_import_changes_customer_id"))
 
     op.drop_table("import_changes")
+    op.drop_table("duplicate_searches")
+    with op.batch_alter_table("duplicate_pairs", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_duplicate_pairs_state_strength_id"))
+        batch_op.drop_index(batch_op.f("ix_duplicate_pairs_b_id"))
+
+    op.drop_table("duplicate_pairs")
+    with op.batch_alter_table("duplicate_keys", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_duplicate_keys_customer_id"))
+
+    op.drop_table("duplicate_keys")
     op.drop_table("customer_scores")
+    with op.batch_alter_table("customer_merges", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_customer_merges_merged_id_id"))
+        batch_op.drop_index(batch_op.f("ix_customer_merges_kept_id_id"))
+
+    op.drop_table("customer_merges")
     with op.batch_alter_table("customer_list_choices", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_customer_list_choices_default_view_id"))
 
@@ -1017,6 +1227,7 @@ def downgrade() -> None:
 
     op.drop_table("tag_places")
     op.drop_table("tag_groups")
+    op.drop_table("duplicate_crowds")
     with op.batch_alter_table("custom_fields", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_custom_fields_position_id"))
 
