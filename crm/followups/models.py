@@ -34,6 +34,7 @@ class FollowUp(Model):
     __table_args__ = (
         Index(None, "owner_id", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index(None, "customer_id", "due_at"),
+        Index(None, "customer_id", "contacted_at"),
         Index(None, "due_at", "id"),
         # One open contact per customer and activity, whatever two planners do at once.
         Index(

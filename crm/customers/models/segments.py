@@ -1,9 +1,9 @@
-"""A group of customers described by a rule."""
+"""A group of customers described by a rule, and who came into it and left."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.core.db import Model, PrimaryKey, PublicId
@@ -25,5 +25,35 @@ class Segment(Model):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
+    is_tracked: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    tracked_at: Mapped[datetime | None]  # when it was last seen who came and who left
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
+
+
+class SegmentEntry(Model):
+    """A customer's stay in a segment, seen once a day while the segment is tracked.
+
+    `entered_at` is empty for those who were in it already when it was looked at for the first time.
+    """
+
+    __tablename__ = "segment_entries"
+    __table_args__ = (
+        Index(
+            "uq_segment_entries_open",
+            "segment_id",
+            "customer_id",
+            unique=True,
+            sqlite_where=column("left_at").is_(None),
+            postgresql_where=column("left_at").is_(None),
+        ),
+        Index(None, "segment_id", "entered_at"),
+        Index(None, "segment_id", "left_at"),
+        Index(None, "customer_id"),
+    )
+
+    id: Mapped[PrimaryKey]
+    segment_id: Mapped[int] = mapped_column(ForeignKey("segments.id", ondelete="CASCADE"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"))
+    entered_at: Mapped[datetime | None]
+    left_at: Mapped[datetime | None]
