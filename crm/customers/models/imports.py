@@ -4,7 +4,7 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.core.db import Model, PrimaryKey, PublicId, enum_type
@@ -17,10 +17,14 @@ class ImportKind(enum.Enum):
 
 class ImportState(enum.Enum):
     PREPARED = "prepared"
+    CHECKING = "checking"
+    CHECKED = "checked"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    UNDOING = "undoing"
+    UNDONE = "undone"
 
 
 class ImportPhase(enum.Enum):
@@ -56,8 +60,15 @@ class Import(Model):
     rejected_count: Mapped[int] = mapped_column(default=0)
     error_code: Mapped[str | None] = mapped_column(String(80))
     error_details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    sheets: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    sheet: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    start: Mapped[int] = mapped_column(default=0, server_default="0")  # the byte behind the header
+    notes: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    reasons: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    undone: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     by_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
 
@@ -77,7 +88,10 @@ class ImportRejection(Model):
 
 
 class ImportedCustomer(Model):
-    """A customer that one import met: tells a repeated row, and whose totals to recompute."""
+    """A customer that one import met: tells a repeated row, and whose totals to recompute.
+
+    `stays` says why an undo has left this customer as it is.
+    """
 
     __tablename__ = "imported_customers"
 
@@ -88,6 +102,8 @@ class ImportedCustomer(Model):
         ForeignKey("customers.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     line: Mapped[int]
+    is_new: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    stays: Mapped[str | None] = mapped_column(String(40))
 
 
 class ImportedOrder(Model):
@@ -103,3 +119,50 @@ class ImportedOrder(Model):
     )
     line: Mapped[int]
     line_count: Mapped[int] = mapped_column(default=0)
+
+
+class ImportChange(Model):
+    """What one import changed on a known customer, so that it can be undone.
+
+    `before` and `after` hold the changed fields alone, `tag_ids` the tags put on; `version` is the
+    customer's behind the change.
+    """
+
+    __tablename__ = "import_changes"
+
+    import_id: Mapped[int] = mapped_column(
+        ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True
+    )
+    customer_id: Mapped[int] = mapped_column(
+        ForeignKey("customers.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    version: Mapped[int]
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+    tag_ids: Mapped[list[Any]]
+
+
+class ImportSighting(Model):
+    """Whom a check has met so far, as a hash: it writes no customers that later rows could find."""
+
+    __tablename__ = "import_sightings"
+
+    import_id: Mapped[int] = mapped_column(
+        ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    line: Mapped[int]
+
+
+class ImportMapping(Model):
+    """What the columns of a header meant the last time somebody said so."""
+
+    __tablename__ = "import_mappings"
+    __table_args__ = (UniqueConstraint("kind", "fingerprint"),)
+
+    id: Mapped[PrimaryKey]
+    kind: Mapped[ImportKind] = mapped_column(enum_type(ImportKind))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    mapping: Mapped[dict[str, Any]]
+    by_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    used_at: Mapped[datetime]

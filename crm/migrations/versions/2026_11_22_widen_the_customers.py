@@ -358,7 +358,16 @@ def upgrade() -> None:
         sa.Column("segment_name", sa.String(length=120), nullable=False),
         sa.Column(
             "way",
-            sa.Enum("even", "region", "owner", "load", name="way", native_enum=False, length=32),
+            sa.Enum(
+                "even",
+                "region",
+                "owner",
+                "load",
+                "contacts",
+                name="way",
+                native_enum=False,
+                length=32,
+            ),
             nullable=False,
         ),
         sa.Column(
