@@ -49,8 +49,11 @@ class Order(Model):
     paid_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     customer: Mapped[Customer | None] = relationship(lazy="raise")
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
 
 
 class OrderLine(Model):
