@@ -1,3 +1,4 @@
+import gc
 from datetime import timedelta
 
 import pytest
@@ -59,3 +60,12 @@ def test_many_values_are_found_among_many(session: Session) -> None:
     assert session.scalar(select(func.count(Tag.id)).where(bulk.among(session, Tag.id, ids))) == 7
     assert session.scalar(select(func.count(Tag.id)).where(bulk.among(session, Tag.id, []))) == 0
     bulk.refresh_statistics(session, Tag)
+
+
+def test_the_collector_works_again_after_a_bulk_also_after_a_failure() -> None:
+    with bulk.uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="row"), bulk.uncollected():
+        raise ValueError("row")
+    assert gc.isenabled()

@@ -177,6 +177,11 @@ def _running() -> Select[Import]:
 
 
 def _step(session: Session, item: Import, now: datetime) -> None:
+    with bulk.uncollected():
+        _advance_phase(session, item, now)
+
+
+def _advance_phase(session: Session, item: Import, now: datetime) -> None:
     by = session.get_one(User, item.by_id)
     if item.phase is ImportPhase.ROWS:
         _read_rows(session, item, by=by, now=now)
