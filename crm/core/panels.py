@@ -22,7 +22,11 @@ def nothing(
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """`template` renders one value as `value`, with `thing_id`; `label` is a translatable text."""
+    """`template` renders one value as `value`, with `thing_id`; `label` is a translatable text.
+
+    The template of a column defines the macro `cell(value, thing_id)` instead: a list imports it
+    once for all of its rows.
+    """
 
     name: str
     label: Any

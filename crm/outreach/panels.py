@@ -8,6 +8,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from crm.core.panels import Panel
 from crm.customers.models import Customer
@@ -54,7 +55,13 @@ def cards(session: Session, ids: Sequence[int], viewer: User, now: datetime) -> 
 
 
 def _customers(session: Session, ids: Sequence[int]) -> Sequence[Customer]:
-    return session.scalars(select(Customer).where(Customer.id.in_(ids))).all()
+    """A page that lists customers has just loaded them: those are not asked for again."""
+    known = (session.identity_map.get(identity_key(Customer, one)) for one in ids)
+    found = [customer for customer in known if customer is not None]
+    missing = set(ids).difference(customer.id for customer in found)
+    if missing:
+        found += session.scalars(select(Customer).where(Customer.id.in_(missing)))
+    return found
 
 
 COLUMN = Panel("guard", _l("Contact"), "outreach/_chip.html", chips)

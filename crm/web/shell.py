@@ -6,8 +6,8 @@ from datetime import datetime
 from gettext import NullTranslations
 from typing import Any
 
-from flask import Flask, g, request, url_for
-from flask_babel import Babel, get_translations
+from flask import Flask, g, has_app_context, request, url_for
+from flask_babel import Babel, Domain
 from sqlalchemy.orm import Session
 
 from crm.settings import LOCALES
@@ -71,20 +71,23 @@ def install(app: Flask, shell: Shell, babel: Babel) -> None:
         locale_selector=choose_locale,
         timezone_selector=lambda: context.settings().time_zone,
     )
-    # Flask-Babel looks for the request's language at each text; a page holds hundreds of texts.
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # by its i18n extension
-        lambda text: _texts().gettext(text),
-        lambda one, many, count: _texts().ngettext(one, many, count),
-        newstyle=True,
-    )
+    vars(babel)["domain_instance"] = _Domain()  # a cached property, filled before its first use
     app.context_processor(lambda: _variables(shell))
 
 
-def _texts() -> NullTranslations:
-    found: NullTranslations | None = g.get("texts")
-    if found is None:
-        found = g.texts = get_translations()
-    return found
+class _Domain(Domain):
+    """Flask-Babel asks for the request's language at each text; a page holds hundreds of texts.
+
+    So a language chosen while a request runs counts from the next one on.
+    """
+
+    def get_translations(self) -> NullTranslations:
+        if not has_app_context():
+            return NullTranslations()
+        found: NullTranslations | None = g.get("texts")
+        if found is None:
+            found = g.texts = super().get_translations()
+        return found
 
 
 def choose_locale() -> str:

@@ -69,7 +69,7 @@ def rows(session: Session, customers: Sequence[Customer], viewer: User) -> list[
             filters.mask_phone(customer.phone),
             due_tone(session, customer.next_followup_at, now),
             totals.get(customer.id),
-            [(panel, values.get(customer.id)) for panel, values in panels],
+            [values.get(customer.id) for _panel, values in panels],
         )
         for customer in customers
     ]
