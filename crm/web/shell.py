@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from gettext import NullTranslations
 from typing import Any
 
+from babel.support import NullTranslations
 from flask import Flask, g, has_app_context, request, url_for
 from flask_babel import Babel, Domain
 from sqlalchemy.orm import Session
