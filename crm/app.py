@@ -19,11 +19,13 @@ from crm.core.db import Sessions
 from crm.core.events import EventBus
 from crm.core.panels import Panels
 from crm.customers import segment_fields as customer_fields
+from crm.customers.api import assignments as assignments_api
 from crm.customers.api import customers as customers_api
 from crm.customers.api import orders as orders_api
 from crm.customers.api import segments as segments_api
-from crm.customers.events import CustomerAssigned, SubjectsJoined
+from crm.customers.events import CustomerAssigned, CustomersAssigned, SubjectsJoined
 from crm.customers.segment_fields import SegmentFields
+from crm.customers.views import assignments as assignment_views
 from crm.customers.views import customers as customer_views
 from crm.customers.views import imports as import_views
 from crm.customers.views import search as search_views
@@ -54,6 +56,7 @@ PAGES = [
     customer_views.bp,
     search_views.bp,
     segment_views.bp,
+    assignment_views.bp,
     import_views.bp,
     outreach_views.bp,
     activity_views.bp,
@@ -67,6 +70,7 @@ APIS = [
     customers_api.tags_blp,
     orders_api.blp,
     segments_api.blp,
+    assignments_api.blp,
     outreach_api.blp,
     activities_api.blp,
     followups_api.blp,
@@ -195,6 +199,7 @@ def wire_events() -> EventBus:
         SubjectsJoined, outreach_handlers.follow_subject, followup_handlers.keep_one_contact
     )
     bus.subscribe(CustomerAssigned, followup_handlers.follow_owner)
+    bus.subscribe(CustomersAssigned, followup_handlers.follow_owners)
     bus.subscribe(ActivityLaunched, followup_handlers.start_planning)
     return bus
 

@@ -165,6 +165,14 @@ ERRORS: dict[str, str] = {
     "reports.pdf_no_room": N_("The PDF could not be stored. Check the free disk space."),
     "reports.pdf_failed": N_("The PDF could not be drawn. The log says why."),
     # segments of customers
+    "assignments.changed": N_(
+        "Something changed since you looked: below is how it would come out now."
+    ),
+    "assignments.nothing_moves": N_("Nobody would change hands, so there is nothing to do."),
+    "assignments.unknown": N_("One of these people or customers is not known."),
+    "assignments.no_rep": N_("Choose at least one colleague."),
+    "assignments.already_undone": N_("This assignment is taken back already."),
+    "assignments.undo_too_late": N_("An assignment can be taken back for %(days)s days."),
     "segments.rule_empty": N_("The rule says nothing, so it means nobody. Add a condition."),
     "segments.group_empty": N_("%(path)s: the group says nothing. Add a condition or remove it."),
     "segments.rule_shape": N_(

@@ -23,3 +23,11 @@ class CustomerAssigned(Event):
     before_id: int | None
     after_id: int | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomersAssigned(Event):
+    """Many customers have another owner: the rows of `owner_changes` of this batch."""
+
+    batch: str
+    at: datetime

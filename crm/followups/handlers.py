@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from crm.activities.events import ActivityLaunched
 from crm.activities.models import Activity
-from crm.customers.events import CustomerAssigned, SubjectsJoined
+from crm.customers.events import CustomerAssigned, CustomersAssigned, SubjectsJoined
 from crm.followups import services
 
 
@@ -28,6 +28,11 @@ def follow_owner(session: Session, event: CustomerAssigned) -> None:
         after_id=event.after_id,
         now=event.at,
     )
+
+
+def follow_owners(session: Session, event: CustomersAssigned) -> None:
+    """The same for many customers at once."""
+    services.follow_owners(session, event.batch, now=event.at)
 
 
 def keep_one_contact(session: Session, event: SubjectsJoined) -> None:

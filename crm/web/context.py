@@ -62,6 +62,13 @@ def abandon() -> None:
         g.session.rollback()
 
 
+def only_read() -> None:
+    """Give back the write lock that a POST holds on SQLite: what only looks may take its time."""
+    abandon()
+    if isinstance(session().get_bind(), Engine):
+        db.read_only(session())
+
+
 def after_commit(act: AfterCommit) -> None:
     """Run `act` once the request's transaction is committed; never after a refusal."""
     g.setdefault("after_commit", []).append(act)

@@ -202,6 +202,18 @@ ROWS: dict[str, Row] = {
     "segments_api.members": of("segment", ALL),
     "segments_api.update": of("segment", ALL, LEADS, body={"version": 1, "name": "回头客"}),
     "segments_api.destroy": of("segment", ALL, LEADS),
+    # customers parted among reps
+    "assignments.index": only(LEADS),
+    "assignments.new": only(LEADS),
+    "assignments.preview": only(LEADS),
+    "assignments.create": only(LEADS),
+    "assignments.show": of("assignment", IMPORT_SIGHT, IMPORT),
+    "assignments.undo": of("assignment", IMPORT_SIGHT, IMPORT),
+    "assignments_api.index": only(LEADS),
+    "assignments_api.preview": Row(ALL, LEADS, body={"reps": ["0"]}),
+    "assignments_api.create": Row(ALL, LEADS, body={"reps": ["0"]}),
+    "assignments_api.show": of("assignment", IMPORT_SIGHT, IMPORT),
+    "assignments_api.undo": of("assignment", IMPORT_SIGHT, IMPORT),
     # outreach
     "outreach.policy": SIGNED_IN,
     "outreach.answer": of("customer", SIGHT),

@@ -15,7 +15,7 @@ from crm.users.services.sessions import Browser
 from tests.architecture import access_table as table
 from tests.conftest import NOW
 from tests.factories.activities import make_activity, make_goal, make_plan
-from tests.factories.customers import make_customer, make_tag
+from tests.factories.customers import make_assignment, make_customer, make_tag
 from tests.factories.followups import make_followup
 from tests.factories.imports import make_import
 from tests.factories.outreach import make_suppression
@@ -27,6 +27,12 @@ def _customer(session: Session, owner: User | None) -> dict[str, Any]:
     customer = make_customer(session, owner=owner)
     tag = make_tag(session)
     return {"customer_id": customer.id, "public_id": customer.public_id, "tag_id": tag.id}
+
+
+def _assignment(session: Session, owner: User | None) -> dict[str, Any]:
+    by = owner or make_user(session, role="admin")
+    made = make_assignment(session, by=by)
+    return {"assignment_id": made.id, "public_id": made.public_id}
 
 
 def _person(session: Session, owner: User | None) -> dict[str, Any]:
@@ -117,6 +123,7 @@ def _reset(session: Session, owner: User | None) -> dict[str, Any]:
 #: Kind → builder (session, owner or None for the pool) → values for the address or the body.
 THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "activity": _activity,
+    "assignment": _assignment,
     "api_token": _api_token,
     "customer": _customer,
     "followup": _followup,
@@ -133,4 +140,6 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
 #: Kinds that nobody owns: built once, without an owner.
 UNOWNED = frozenset({"person", "reset", "segment", "team"})
 #: Kinds that always belong to somebody.
-ALWAYS_OWNED = frozenset({"activity", "followup", "import", "user_session", "api_token", "report"})
+ALWAYS_OWNED = frozenset(
+        "assignment",
+)

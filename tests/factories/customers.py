@@ -1,7 +1,8 @@
 """Builders of customers, orders and tags."""
 
+import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.customers.models import (
+    Assignment,
     ContactPoint,
     ContactSubject,
     Customer,
@@ -19,6 +21,7 @@ from crm.customers.models import (
     PointKind,
     Stage,
     Tag,
+    Way,
 )
 from crm.customers.rules import normalise
 from crm.users.models import User
@@ -101,6 +104,24 @@ def make_order(session: Session, customer: Customer | None = None, **values: Any
     if customer is not None and order.status in {OrderStatus.PAID, OrderStatus.COMPLETED}:
         _count(session, order)
     return order
+
+
+def make_assignment(session: Session, *, by: User) -> Assignment:
+    """An assignment made just now that gave nobody to anybody."""
+    made = Assignment(
+        public_id=uuid.uuid4().hex,
+        way=Way.EVEN,
+        customer_count=0,
+        moved_count=0,
+        kept_count=0,
+        left_count=0,
+        shares=[],
+        by_id=by.id,
+        created_at=datetime.now(UTC),
+    )
+    session.add(made)
+    session.flush()
+    return made
 
 
 def _subject_id(session: Session, values: dict[str, Any], at: datetime) -> int:

@@ -1,5 +1,6 @@
 """The acts of a rep's day: plan, log, move, take back; and what launches and the clock do."""
 
+from crm.followups.services.following import follow_owners
 from crm.followups.services.planning import (
     plan_contacts,
     recheck_held,
@@ -25,6 +26,7 @@ __all__ = [
     "Plan",
     "cancel",
     "follow_owner",
+    "follow_owners",
     "keep_one_contact",
     "log",
     "plan",
