@@ -21,12 +21,14 @@ from crm.core.panels import Panels
 from crm.customers import segment_fields as customer_fields
 from crm.customers.api import assignments as assignments_api
 from crm.customers.api import customers as customers_api
+from crm.customers.api import duplicates as duplicates_api
 from crm.customers.api import orders as orders_api
 from crm.customers.api import segments as segments_api
 from crm.customers.events import CustomerAssigned, CustomersAssigned, SubjectsJoined
 from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import assignments as assignment_views
 from crm.customers.views import customers as customer_views
+from crm.customers.views import duplicates as duplicate_views
 from crm.customers.views import imports as import_views
 from crm.customers.views import search as search_views
 from crm.customers.views import segments as segment_views
@@ -58,6 +60,7 @@ PAGES = [
     segment_views.bp,
     assignment_views.bp,
     import_views.bp,
+    duplicate_views.bp,
     outreach_views.bp,
     activity_views.bp,
     followup_views.bp,
@@ -69,6 +72,7 @@ APIS = [
     customers_api.blp,
     customers_api.tags_blp,
     orders_api.blp,
+    duplicates_api.blp,
     segments_api.blp,
     assignments_api.blp,
     outreach_api.blp,
@@ -106,6 +110,12 @@ NAV = [
             NavItem(_l("Contact rules"), "outreach.policy", "shield-half"),
             NavItem(
                 _l("Import"), "imports.index", "file-import", roles=frozenset({"lead", "admin"})
+            ),
+            NavItem(
+                _l("Duplicates"),
+                "duplicates.index",
+                "git-merge",
+                roles=frozenset({"lead", "admin"}),
             ),
             NavItem(_l("Outbox"), "notices.outbox", "mail", roles=frozenset({"lead", "admin"})),
             NavItem(_l("Users"), "users.index", "users-group", roles=frozenset({"admin"})),

@@ -129,6 +129,37 @@ ERRORS: dict[str, str] = {
     "import.header_missing": N_("The header lacks a column for: %(fields)s."),
     "import.header_duplicate": N_("The column “%(column)s” stands in the header twice."),
     "import.too_many_columns": N_("The file has more than %(limit)s columns."),
+    "exports.too_many_at_once": N_(
+        "%(limit)s files of yours are being made already. Wait for one, or stop one."
+    ),
+    "exports.one_list": N_("Name one list: a view, a segment or filters."),
+    "exports.too_many_rows": N_("A workbook takes %(limit)s rows. Choose CSV, or narrow the list."),
+    "exports.already_over": N_("This file is made or given up already."),
+    "exports.not_done": N_("This file is not made yet."),
+    "exports.expired": N_("This file was kept for 7 days and is deleted. Make it again."),
+    "exports.file_lost": N_("The file is gone. Make it again."),
+    "exports.failed": N_("The file could not be made. The log says why."),
+    "exports.rights_changed": N_(
+        "What you may see has changed since this file was asked for. Make it again."
+    ),
+    "views.not_yours": N_("“%(name)s” belongs to somebody else. Save a copy of your own."),
+    "views.name_taken": N_("You have a view called “%(name)s” already."),
+    "views.too_many": N_("You keep %(limit)s views already. Delete one first."),
+    "views.stale": N_(
+        "Somebody changed the view “%(name)s” since you opened it. Nothing was saved."
+    ),
+    "duplicates.already_decided": N_("Somebody has decided about this pair already."),
+    "duplicates.too_many_at_once": N_("Choose between 1 and %(limit)s pairs at once."),
+    "duplicates.not_certain": N_("Only certain pairs are merged many at once. Look at this one."),
+    "merges.same_record": N_("A record cannot be merged with itself."),
+    "merges.already_merged": N_("One of the two was merged a moment ago. Look again."),
+    "merges.changed_meanwhile": N_("One of the two was changed since you looked. Look again."),
+    "merges.already_parted": N_("These two were split again already."),
+    "merges.too_late": N_("A merge can be split for %(days)s days. These days are over."),
+    "merges.later_first": N_("A later merge stands on this one. Split that of %(at)s first."),
+    "customers.number_of_merged": N_(
+        "The number “%(value)s” belongs to a record that was merged into another."
+    ),
     "import.too_many_rows": N_("The file has more than %(limit)s rows. Split it."),
     "import.mapping_invalid": N_("The mapping cannot be used: %(problem)s."),
     "import.column_unknown": N_("The mapping names the column “%(column)s”, which the file lacks."),

@@ -3,9 +3,13 @@
 from datetime import timedelta
 
 from crm.core.jobs import Job
-from crm.customers.services import importing, segments
+from crm.customers.services import duplicates, exporting, importing, saved_views, segments
 
 JOBS = (
     Job("read imports in", timedelta(seconds=2), importing.advance, everywhere=True),
+    Job("write exports", timedelta(seconds=2), exporting.advance, everywhere=True),
+    Job("delete old exports", timedelta(hours=1), exporting.forget_expired),
+    Job("forget deleted views", timedelta(hours=24), saved_views.forget_deleted),
+    Job("look for duplicates", timedelta(seconds=5), duplicates.advance),
     Job("count segments again", timedelta(hours=1), segments.count_stale),
 )

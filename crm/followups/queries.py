@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 from crm.core.clock import Window
 from crm.core.company import Company, company
 from crm.core.errors import NotFound
+from crm.customers import queries as customer_queries
 from crm.customers.models import Customer
 from crm.followups.models import ContactPlanning, FollowUp
 from crm.users.models import Role, User
@@ -101,7 +102,11 @@ def count_due(session: Session, user: User, now: datetime) -> int:
 
 def unplanned(session: Session, *, for_user: User) -> tuple[int, Sequence[Customer]]:
     """Own customers with nothing planned next: how many, and those silent the longest."""
-    mine = (Customer.owner_id == for_user.id) & Customer.next_followup_at.is_(None)
+    mine = and_(
+        Customer.owner_id == for_user.id,
+        Customer.next_followup_at.is_(None),
+        customer_queries.is_live(),
+    )
     count = session.scalar(select(func.count()).select_from(Customer).where(mine)) or 0
     first = (
         select(Customer)

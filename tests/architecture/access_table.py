@@ -60,6 +60,8 @@ PLANNERS = Reaches("none", "all", "all", "all")
 FOLLOWUPS = Reaches("own", "team", "all", "all")
 # Imports: not for reps and managers (403); a lead finds the team's only.
 IMPORT_SIGHT = Reaches("all", "team", "all", "all")
+# Pages of pairs: not for reps and managers (403); a lead finds those whose records he sees.
+PAIR_SIGHT = Reaches("all", "team+pool", "all", "all")
 IMPORT = Reaches("none", "team", "none", "all")
 WORK = Reaches("own", "team", "none", "none")
 WORK_WITH_POOL = Reaches("own", "team+pool", "none", "none")
@@ -292,3 +294,11 @@ ROWS: dict[str, Row] = {
     "customers_api.show": of("customer", SIGHT),
     "customers_api.show_timeline": of("customer", SIGHT),
 }
+    # duplicates: whoever may merge decides; the pairs of others do not exist for him
+    "duplicates.index": only(LEADS),
+    "duplicates.new_dismissal": only(LEADS),
+    "duplicates.dismiss": of("pairs", PAIR_SIGHT, ASSIGN, in_body=True),
+    "duplicates.reopen": only(LEADS),
+    "duplicates_api.index": only(LEADS),
+    "duplicates_api.dismiss": of("pair", SIGHT, ASSIGN),
+    "duplicates_api.reopen": of("pair", SIGHT, ASSIGN),

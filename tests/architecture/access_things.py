@@ -16,6 +16,7 @@ from tests.architecture import access_table as table
 from tests.conftest import NOW
 from tests.factories.activities import make_activity, make_goal, make_plan
 from tests.factories.customers import make_assignment, make_customer, make_tag
+from tests.factories.duplicates import make_pair
 from tests.factories.followups import make_followup
 from tests.factories.imports import make_import
 from tests.factories.outreach import make_suppression
@@ -77,6 +78,16 @@ def _suppression(session: Session, owner: User | None) -> dict[str, Any]:
     return {"customer_id": customer.id, "suppression_id": mark.id}
 
 
+def _pair(session: Session, owner: User | None) -> dict[str, Any]:
+    first, second = make_customer(session, owner=owner), make_customer(session, owner=owner)
+    pair = make_pair(session, first, second)
+    return {"pair_id": pair.id}
+
+
+def _pairs(session: Session, owner: User | None) -> dict[str, Any]:
+    return {"pair_ids": [_pair(session, owner)["pair_id"]]}
+
+
 def _import(session: Session, owner: User | None) -> dict[str, Any]:
     item = make_import(session, owner=owner or make_user(session, role="admin"))
     return {"import_id": item.id}
@@ -129,6 +140,8 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "followup": _followup,
     "import": _import,
     "mark": _mark,
+    "pair": _pair,
+    "pairs": _pairs,
     "person": _person,
     "report": _report,
     "reset": _reset,

@@ -4,7 +4,8 @@ from crm.customers.queries.records import (
     get,
     get_by_public_id,
     get_locked,
+    is_live,
     visible_to,
 )
 
-__all__ = ["get", "get_by_public_id", "get_locked", "visible_to"]
+__all__ = ["get", "get_by_public_id", "get_locked", "is_live", "visible_to"]

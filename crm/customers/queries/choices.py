@@ -4,6 +4,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from crm.customers.models import Customer, Tag
+from crm.customers.queries.records import is_live
 from crm.users import policies
 from crm.users.models import User
 
@@ -19,7 +20,7 @@ def tags(session: Session) -> list[str]:
 
 
 def regions(session: Session) -> list[str]:
-    found = select(Customer.region).where(Customer.region != "").distinct()
+    found = select(Customer.region).where(Customer.region != "", is_live()).distinct()
     return list(session.scalars(found.order_by(Customer.region).limit(MOST)))
 
 

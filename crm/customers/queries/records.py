@@ -1,7 +1,7 @@
 """Which customers a person may see, and one of them by its id."""
 
-from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from crm.core.errors import NotFound
 from crm.customers.models import ContactSubject, Customer
@@ -9,9 +9,17 @@ from crm.users import policies
 from crm.users.models import User
 
 
-def visible_to(user: User) -> ColumnElement[bool]:
-    """A rep: own ones and the pool; a lead: the team's and the pool; others: all."""
-    return or_(policies.covers(user, Customer.owner_id), Customer.owner_id.is_(None))
+def is_live(of: type[Customer] = Customer) -> ColumnElement[bool]:
+    """Not merged into another. The one place that says so: a merged record is nowhere listed."""
+    return of.merged_into_id.is_(None)
+
+
+def visible_to(user: User, of: type[Customer] = Customer) -> ColumnElement[bool]:
+    """A rep: own ones and the pool; a lead: the team's and the pool; others: all.
+
+    `of` may be an alias. What was merged into another record is nobody's to see any more.
+    """
+    return and_(or_(policies.covers(user, of.owner_id), of.owner_id.is_(None)), is_live(of))
 
 
 def get(session: Session, customer_id: int, *, visible_to: User) -> Customer:
@@ -46,7 +54,7 @@ def _one(session: Session, which: ColumnElement[bool], user: User) -> Customer:
     found = session.scalar(
         select(Customer)
         .where(which, visible_to(user))
-        .options(joinedload(Customer.owner), selectinload(Customer.tags))
+        .options(joinedload(Customer.owner), selectinload(Customer.tags), undefer(Customer.custom))
         .execution_options(populate_existing=True)
     )
     if found is None:

@@ -13,7 +13,17 @@ from crm.core.db import dialect_name
 from crm.core.deadline import deadline
 from crm.core.errors import Invalid, NotFound
 from crm.customers.models import Customer, Segment, Stage
-from crm.customers.queries.records import visible_to
+from crm.customers.queries.records import is_live, visible_to
+from crm.customers.queries.segment_rules import (
+    asked,
+    check_inner,
+    condition,
+    meaning,
+    members,
+    parse,
+    part,
+    problem,
+)
 from crm.customers.rules import segments as rules
 from crm.customers.rules.segments import Condition, Group, Join, Node, Not
 from crm.customers.segment_fields.clauses import Asked, Home, Part, lifted, negated
@@ -200,39 +210,7 @@ def _truth(part: Part) -> ColumnElement[Any]:
 
 
 def _scope(viewer: User | None) -> ColumnElement[bool]:
-    return true() if viewer is None else visible_to(viewer)
-
-
-def _part(node: Node, fields: SegmentFields, asking: Asked) -> Part:
-    if isinstance(node, Condition):
-        return fields.part(node.field, node.operator, node.value, asking)
-    if isinstance(node, Not):
-        return negated(_part(node.member, fields, asking))
-    return _joined(node, [_part(member, fields, asking) for member in node.members])
-
-
-def _joined(group: Group, parts: Sequence[Part]) -> Part:
-    """Parts of one home stay one question to it: two conditions on the totals, one look-up."""
-    by_home: dict[Home | None, list[Part]] = {}
-    for part in parts:
-        by_home.setdefault(part.home, []).append(part)
-    merged = [_merged(group.join, home, of_home) for home, of_home in by_home.items()]
-    if len(merged) == 1:
-        return merged[0]
-    return Part(_join(group.join, [lifted(part) for part in merged]))
-
-
-def _merged(join: Join, home: Home | None, parts: Sequence[Part]) -> Part:
-    absents = [part.absent for part in parts]
-    return Part(
-        _join(join, [part.clause for part in parts]),
-        home,
-        all(absents) if join is Join.ALL else any(absents),
-    )
-
-
-def _join(join: Join, clauses: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    return and_(true(), *clauses) if join is Join.ALL else or_(false(), *clauses)
+    return is_live() if viewer is None else visible_to(viewer)
 
 
 def _one(session: Session, which: ColumnElement[bool]) -> Segment:

@@ -12,7 +12,7 @@ from crm.customers import queries
 from crm.customers.events import CustomerAssigned
 from crm.customers.models import Customer, CustomerKind, Stage, StageReason
 from crm.customers.rules import normalise
-from crm.customers.services import contacts, stages, timeline
+from crm.customers.services import contacts, duplicates, stages, timeline
 from crm.users import policies
 from crm.users.models import Role, User
 
@@ -62,6 +62,7 @@ def create(session: Session, wanted: CustomerFacts, *, by: User, now: datetime) 
     session.flush()
     stages.begin(session, customer, by=by, reason=StageReason.BY_HAND)
     timeline.note(session, customer.id, "customers.created", at=now, by=by)
+    duplicates.look(session, [customer.id], now=now)
     return customer
 
 
@@ -75,6 +76,7 @@ def edit(
     with session.no_autoflush:
         _write(session, customer, wanted, now)
     session.flush()  # the version check speaks here, not at the edge
+    duplicates.look(session, [customer.id], now=now)
     return customer
 
 

@@ -31,7 +31,7 @@ from crm.customers.queries.listing import Filters
 from crm.customers.schemas import answers
 from crm.customers.services import customers, stages, tags
 from crm.customers.services.customers import EditCustomer
-from crm.customers.views import shown
+from crm.customers.views import shown, shown_pairs
 from crm.users import policies
 from crm.users.auth import current_user, login_required
 from crm.users.models import User
@@ -112,6 +112,8 @@ def create() -> ResponseReturnValue:
     wanted = form.parse()
     if wanted is None:
         return render_template("customers/new.html", form=form), 422
+    if likely := shown_pairs.unseen(wanted, request.form.get("_despite", ""), current_user()):
+        return render_template("customers/new.html", form=form, likely=likely), 422
     try:
         customer = customers.create(
             context.session(), wanted, by=current_user(), now=context.now_once()
@@ -138,6 +140,7 @@ def show(customer_id: int) -> ResponseReturnValue:
         reached=answers.reached(customer, viewer),
         next_tone=shown.due_tone(session, customer.next_followup_at, now),
         totals=listing.totals(session, [customer.id]).get(customer.id),
+        duplicates=shown_pairs.of_customer(session, customer, viewer),
         events=shown.events(happened.items),
         older_cursor=happened.next_cursor,
         cards=_cards(customer, viewer),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 from crm.activities.models import Activity, LoopStage, Target, TargetState
 from crm.activities.services import pipeline
 from crm.core.company import company
+from crm.customers import queries as customer_queries
 from crm.customers.models import ContactSubject, Customer
 from crm.customers.services import touch
 from crm.followups import queries, rules
@@ -92,7 +93,11 @@ def spread_unplanned(session: Session, *, by: User, now: datetime) -> int:
     tomorrow = house.day_of(now) + timedelta(days=1)
     customers = session.scalars(
         select(Customer)
-        .where(Customer.owner_id == by.id, Customer.next_followup_at.is_(None))
+        .where(
+            Customer.owner_id == by.id,
+            Customer.next_followup_at.is_(None),
+            customer_queries.is_live(),
+        )
         .order_by(Customer.last_contact_at, Customer.id)
         .limit(SPREAD_MOST)
     ).all()
