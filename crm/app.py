@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm.activities import api as activities_api
 from crm.activities import panels as activity_panels
+from crm.activities import segment_fields as activity_fields
 from crm.activities import views as activity_views
 from crm.activities.events import ActivityLaunched
 from crm.core import db, jobs
@@ -20,26 +21,35 @@ from crm.core.events import EventBus
 from crm.core.panels import Panels
 from crm.customers import segment_fields as customer_fields
 from crm.customers.api import assignments as assignments_api
+from crm.customers.api import custom_fields as custom_fields_api
 from crm.customers.api import customers as customers_api
+from crm.customers.api import exports as exports_api
 from crm.customers.api import duplicates as duplicates_api
 from crm.customers.api import orders as orders_api
+from crm.customers.api import saved_views as views_api
 from crm.customers.api import segments as segments_api
 from crm.customers.events import CustomerAssigned, CustomersAssigned, SubjectsJoined
+from crm.customers.queries import custom_fields as custom_field_queries
 from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import assignments as assignment_views
+from crm.customers.views import custom_fields as custom_field_views
 from crm.customers.views import customers as customer_views
 from crm.customers.views import duplicates as duplicate_views
+from crm.customers.views import exports as export_views
 from crm.customers.views import imports as import_views
+from crm.customers.views import saved_views as view_views
 from crm.customers.views import search as search_views
 from crm.customers.views import segments as segment_views
 from crm.followups import api as followups_api
 from crm.followups import handlers as followup_handlers
 from crm.followups import panels as followup_panels
 from crm.followups import queries as followup_queries
+from crm.followups import segment_fields as followup_fields
 from crm.followups import views as followup_views
 from crm.outreach import api as outreach_api
 from crm.outreach import handlers as outreach_handlers
 from crm.outreach import panels as outreach_panels
+from crm.outreach import segment_fields as outreach_fields
 from crm.outreach import views as outreach_views
 from crm.reports import api as reports_api
 from crm.reports import views as reports_views
@@ -60,6 +70,9 @@ PAGES = [
     segment_views.bp,
     assignment_views.bp,
     import_views.bp,
+    view_views.bp,
+    export_views.bp,
+    custom_field_views.bp,
     duplicate_views.bp,
     outreach_views.bp,
     activity_views.bp,
@@ -71,9 +84,12 @@ APIS = [
     users_api.blp,
     customers_api.blp,
     customers_api.tags_blp,
+    custom_fields_api.blp,
     orders_api.blp,
     duplicates_api.blp,
     segments_api.blp,
+    views_api.blp,
+    exports_api.blp,
     assignments_api.blp,
     outreach_api.blp,
     activities_api.blp,
@@ -118,6 +134,7 @@ NAV = [
                 roles=frozenset({"lead", "admin"}),
             ),
             NavItem(_l("Outbox"), "notices.outbox", "mail", roles=frozenset({"lead", "admin"})),
+            NavItem(_l("Fields"), "custom_fields.index", "edit", roles=frozenset({"admin"})),
             NavItem(_l("Users"), "users.index", "users-group", roles=frozenset({"admin"})),
         ],
     ),
@@ -216,7 +233,14 @@ def wire_events() -> EventBus:
 
 def wire_segment_fields() -> SegmentFields:
     """Which fields a segment's rule may name, module by module."""
-    return SegmentFields(*customer_fields.OWN)
+    return SegmentFields(
+        *customer_fields.OWN,
+        *customer_fields.PROFILE,
+        *outreach_fields.FIELDS,
+        *activity_fields.FIELDS,
+        *followup_fields.FIELDS,
+        sources=[custom_field_queries.as_segment_fields],
+    )
 
 
 def wire_panels() -> Panels:

@@ -105,30 +105,30 @@ ERRORS: dict[str, str] = {
     "customers.email_invalid": N_("“%(value)s” is not an e-mail address."),
     "customers.nobody": N_("Write at least a name, a company, a number, a phone or an e-mail."),
     "customers.number_taken": N_("Another customer of this source has the number “%(value)s”."),
+    "customers.birth_in_future": N_("A birthday cannot lie in the future."),
+    "customers.custom_unknown": N_("There is no field “%(name)s”."),
+    "customers.custom_missing": N_("“%(label)s” must be filled in."),
+    "customers.custom_too_long": N_("The text is longer than %(limit)s characters."),
+    "customers.custom_text": N_("Only text that can be seen is kept here."),
+    "customers.custom_number": N_(
+        "A number has at most %(digits)s digits, %(decimals)s of them behind the point."
+    ),
+    "customers.custom_choice": N_("“%(value)s” is not one of the choices."),
+    "customers.custom_yes_no": N_("“%(value)s” is neither yes nor no."),
+    "customers.custom_link": N_("“%(value)s” is not a link: it begins with http:// or https://."),
+    "customers.field_taken": N_("A field with the name “%(label)s” exists already."),
+    "customers.field_in_use": N_("“%(label)s” is asked for by segments, so it stays: %(users)s."),
+    "customers.too_many_fields": N_("There are %(limit)s fields already. Archive one first."),
+    "customers.choice_missing": N_("Write at least one choice, each on a line of its own."),
+    "customers.choice_twice": N_("Two choices have the same name."),
+    "customers.choice_unclear": N_(
+        "“%(value)s” cannot be a choice: commas and semicolons part choices in files."
+    ),
+    "customers.choices_many": N_("A field has at most %(limit)s choices."),
     "customers.already_owned": N_("Somebody else took this customer first."),
     "customers.owner_unknown": N_("Choose a colleague of your team."),
     "customers.too_many_at_once": N_("Choose between 1 and %(limit)s customers at once."),
     "customers.order_of_another": N_("This order belongs to another customer."),
-    "import.file_empty": N_("The file is empty."),
-    "import.no_rows": N_("The file has a header and no rows."),
-    "import.file_corrupt": N_("The packed file is damaged or cut off. Make it again."),
-    "import.file_type_mismatch": N_("This is not a CSV file. Save the sheet as CSV first."),
-    "import.file_too_large": N_("The file is larger than %(limit)s MB when unpacked."),
-    "import.encoding_invalid": N_(
-        "Line %(line)s is not %(encoding)s. Save the file anew, or choose its encoding."
-    ),
-    "import.encoding_unknown": N_(
-        "Line %(line)s is neither UTF-8 nor GB18030. Choose the encoding of the file."
-    ),
-    "import.encoding_not_offered": N_("The encoding “%(encoding)s” is not known here."),
-    "import.control_character": N_("Line %(line)s holds a character that is not text."),
-    "import.csv_malformed": N_("The quotes of the row that begins on line %(line)s do not match."),
-    "import.field_too_long": N_(
-        "A field of the row that begins on line %(line)s is too long, or a quote is missing."
-    ),
-    "import.header_missing": N_("The header lacks a column for: %(fields)s."),
-    "import.header_duplicate": N_("The column “%(column)s” stands in the header twice."),
-    "import.too_many_columns": N_("The file has more than %(limit)s columns."),
     "exports.too_many_at_once": N_(
         "%(limit)s files of yours are being made already. Wait for one, or stop one."
     ),
@@ -160,6 +160,28 @@ ERRORS: dict[str, str] = {
     "customers.number_of_merged": N_(
         "The number “%(value)s” belongs to a record that was merged into another."
     ),
+    "import.file_empty": N_("The file is empty."),
+    "import.no_rows": N_("The file has a header and no rows."),
+    "import.file_corrupt": N_("The file is damaged or cut off. Make it again."),
+    "import.file_type_mismatch": N_(
+        "This is neither CSV nor an Excel workbook (.xlsx) nor a visiting card (.vcf)."
+    ),
+    "import.file_too_large": N_("The file is larger than %(limit)s MB when unpacked."),
+    "import.encoding_invalid": N_(
+        "Line %(line)s is not %(encoding)s. Save the file anew, or choose its encoding."
+    ),
+    "import.encoding_unknown": N_(
+        "Line %(line)s is neither UTF-8 nor GB18030. Choose the encoding of the file."
+    ),
+    "import.encoding_not_offered": N_("The encoding “%(encoding)s” is not known here."),
+    "import.control_character": N_("Line %(line)s holds a character that is not text."),
+    "import.csv_malformed": N_("The quotes of the row that begins on line %(line)s do not match."),
+    "import.field_too_long": N_(
+        "A field of the row that begins on line %(line)s is too long, or a quote is missing."
+    ),
+    "import.header_missing": N_("The header lacks a column for: %(fields)s."),
+    "import.header_duplicate": N_("The column “%(column)s” stands in the header twice."),
+    "import.too_many_columns": N_("The file has more than %(limit)s columns."),
     "import.too_many_rows": N_("The file has more than %(limit)s rows. Split it."),
     "import.mapping_invalid": N_("The mapping cannot be used: %(problem)s."),
     "import.column_unknown": N_("The mapping names the column “%(column)s”, which the file lacks."),
@@ -177,6 +199,31 @@ ERRORS: dict[str, str] = {
     "import.nobody": N_("The row names nobody: no name, number, phone or e-mail."),
     "import.repeated": N_("The same customer or order stands in row %(value)s of this file."),
     "import.match_conflict": N_("The row fits more than one customer: merge them first."),
+    "import.old_format": N_(
+        "This is an old Excel workbook (.xls, .xlsb). Save it as .xlsx or CSV and upload that."
+    ),
+    "import.numbers_format": N_(
+        "This is a Numbers document. Export it as Excel (.xlsx) or CSV and upload that."
+    ),
+    "import.xlsx_encrypted": N_(
+        "The workbook is protected by a password. Save a copy without one and upload that."
+    ),
+    "import.file_unsafe": N_(
+        "The workbook holds macros, links to other files or hidden parts. Save it as plain .xlsx."
+    ),
+    "import.file_too_large_unpacked": N_(
+        "The workbook is too large when unpacked. Split it, or save the sheet as CSV."
+    ),
+    "import.sheet_unknown": N_("The workbook has no sheet of this name."),
+    "import.sheet_missing": N_("Choose the sheet first."),
+    "import.cards_are_customers": N_("Visiting cards hold customers, not orders."),
+    "import.card_unfinished": N_("The visiting card that begins in line %(line)s has no end."),
+    "import.cell_error": N_("The cell holds an error or a formula without a value: %(value)s."),
+    "import.undo_orders": N_("Only imports of customers can be taken back."),
+    "import.undo_not_over": N_("Only an import that is over can be taken back, and only once."),
+    "import.undo_too_late": N_(
+        "An import can be taken back for %(days)s days, and only if it changed something."
+    ),
     "import.owner_unknown": N_("No colleague is called “%(value)s”."),
     "import.not_yours": N_("This customer belongs to another team."),
     "import.order_unknown": N_(
@@ -225,6 +272,13 @@ ERRORS: dict[str, str] = {
     "segments.range_reversed": N_("%(path)s: %(low)s to %(high)s runs backwards."),
     "segments.too_slow": N_(
         "The database needs more than %(seconds)s seconds for this rule. Narrow it and try again."
+    ),
+    "segments.inner_unknown": N_("A segment that the rule names does not exist any more."),
+    "segments.inner_broken": N_("The rule names “%(segment)s”, whose own rule is broken."),
+    "segments.cycle": N_("The segments lead back to themselves: %(cycle)s."),
+    "segments.too_nested": N_("Segments may name segments at most %(limit)s deep."),
+    "segments.too_many_inner": N_(
+        "With all segments that it names the rule has more than %(limit)s conditions."
     ),
     "segments.name_taken": N_("A segment of this name exists already."),
     "segments.in_use": N_("The segment is in use, so it stays: %(users)s."),

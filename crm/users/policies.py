@@ -38,11 +38,12 @@ ACTIONS: dict[str, tuple[Reach, Reach, Reach, Reach]] = {
     "customers.assign": (NONE, TEAM, NONE, ALL),
     "customers.tag": (OWN, TEAM, NONE, ALL),
     "customers.manage_tags": (NONE, ALL, NONE, ALL),
+    "customers.manage_fields": (NONE, NONE, NONE, ALL),
     "customers.import": (NONE, TEAM, NONE, ALL),
-    "customers.see_contacts": (OWN, TEAM, ALL, ALL),  # full phone numbers and addresses
     "customers.merge": (NONE, TEAM, NONE, ALL),  # both records; the service asks for each
     "customers.export": (OWN, TEAM, ALL, ALL),
     "views.share": (NONE, TEAM, ALL, ALL),
+    "customers.see_contacts": (OWN, TEAM, ALL, ALL),  # full phone numbers and addresses
     "orders.create": (NONE, TEAM, NONE, ALL),
     "orders.edit": (NONE, TEAM, NONE, ALL),
     "segments.read": (ALL, ALL, ALL, ALL),

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from crm.customers.models import Segment
+from crm.customers.models import CustomField, Segment
 from crm.customers.services import segments
 from crm.users.models import ApiToken, PasswordReset, User, UserSession
 from crm.users.rules import digest
@@ -15,10 +15,12 @@ from crm.users.services.sessions import Browser
 from tests.architecture import access_table as table
 from tests.conftest import NOW
 from tests.factories.activities import make_activity, make_goal, make_plan
+from tests.factories.custom_fields import make_field
 from tests.factories.customers import make_assignment, make_customer, make_tag
 from tests.factories.duplicates import make_pair
 from tests.factories.followups import make_followup
 from tests.factories.imports import make_import
+from tests.factories.lists import make_export, make_view
 from tests.factories.outreach import make_suppression
 from tests.factories.reports import make_drawn_run
 from tests.factories.users import make_team, make_token, make_user
@@ -60,6 +62,12 @@ def _activity(session: Session, owner: User | None) -> dict[str, Any]:
         "goal_id": make_goal(session, activity).id,
         "plan_id": make_plan(session, activity, segment).id,
     }
+
+
+def _custom_field(session: Session, owner: User | None) -> dict[str, Any]:
+    del owner
+    count = session.scalar(select(func.count()).select_from(CustomField))
+    return {"field_id": make_field(session, label=f"字段 {count}").id}
 
 
 def _followup(session: Session, owner: User | None) -> dict[str, Any]:
@@ -116,6 +124,20 @@ def _api_token(session: Session, owner: User | None) -> dict[str, Any]:
     return {"public_id": token.public_id}
 
 
+def _view(session: Session, owner: User | None) -> dict[str, Any]:
+    view = make_view(session, owner or make_user(session))
+    return {"view_id": view.id, "public_id": view.public_id}
+
+
+def _deleted_view(session: Session, owner: User | None) -> dict[str, Any]:
+    view = make_view(session, owner or make_user(session), deleted_at=NOW)
+    return {"view_id": view.id}
+
+
+def _export(session: Session, owner: User | None) -> dict[str, Any]:
+    return {"public_id": make_export(session, owner or make_user(session)).public_id}
+
+
 def _reset(session: Session, owner: User | None) -> dict[str, Any]:
     user = owner or make_user(session)
     session.add(
@@ -136,7 +158,10 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "activity": _activity,
     "assignment": _assignment,
     "api_token": _api_token,
+    "custom_field": _custom_field,
     "customer": _customer,
+    "deleted_view": _deleted_view,
+    "export": _export,
     "followup": _followup,
     "import": _import,
     "mark": _mark,
@@ -149,10 +174,22 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "suppression": _suppression,
     "team": _team,
     "user_session": _user_session,
+    "view": _view,
 }
 #: Kinds that nobody owns: built once, without an owner.
-UNOWNED = frozenset({"person", "reset", "segment", "team"})
+UNOWNED = frozenset({"custom_field", "person", "reset", "segment", "team"})
 #: Kinds that always belong to somebody.
 ALWAYS_OWNED = frozenset(
+    {
+        "activity",
+        "api_token",
         "assignment",
+        "deleted_view",
+        "export",
+        "followup",
+        "import",
+        "report",
+        "user_session",
+        "view",
+    }
 )

@@ -10,8 +10,9 @@ from werkzeug.exceptions import PreconditionFailed
 from crm.core.errors import Conflict, Invalid
 from crm.customers import queries
 from crm.customers.models import Customer
-from crm.customers.queries import choices, listing, timeline
+from crm.customers.queries import choices, custom_fields, listing, timeline
 from crm.customers.schemas import answers
+from crm.customers.schemas.custom_fields import masked
 from crm.customers.schemas.customers import (
     CustomerIn,
     CustomerOut,
@@ -47,6 +48,7 @@ def index(asked: Listed) -> ResponseReturnValue:
     found = listing.page(
         context.session(), asked.filters, viewer=viewer, now=context.now_once(), cursor=asked.cursor
     )
+    custom_fields.bring(context.session(), found.items)
     items = [_as_json(customer) for customer in found.items]
     return _listed(items, found.next_cursor)
 
@@ -130,6 +132,9 @@ def _as_json(customer: Customer) -> dict[str, Any]:
     dumped: dict[str, Any] = CustomerOut().dump(customer)
     if not reached.is_full:
         dumped |= {"phone": reached.phone or None, "email": reached.email or None}
+        if customer.custom:
+            known = custom_fields.by_key(context.session())
+            dumped["custom"] = masked(known, customer.custom)
     return dumped
 
 

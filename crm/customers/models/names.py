@@ -3,7 +3,13 @@
 from typing import Final
 
 from crm.core.messages import N_
-from crm.customers.models.customer import Channel, CustomerKind, Stage
+from crm.customers.models.customer import (
+    Channel,
+    CustomerKind,
+    PurchasingPower,
+    Sex,
+    Stage,
+)
 
 STAGES: Final[dict[Stage, str]] = {
     Stage.PROSPECT: N_("Prospect"),
@@ -24,4 +30,14 @@ CHANNELS: Final[dict[Channel, str]] = {
     Channel.VISIT: N_("Visit"),
     Channel.EMAIL: N_("E-mail"),
     Channel.SMS: N_("Text message"),
+}
+SEXES: Final[dict[Sex, str]] = {
+    Sex.FEMALE: N_("Female"),
+    Sex.MALE: N_("Male"),
+    Sex.OTHER: N_("Other"),
+}
+POWERS: Final[dict[PurchasingPower, str]] = {
+    PurchasingPower.LOW: N_("Low"),
+    PurchasingPower.MEDIUM: N_("Medium"),
+    PurchasingPower.HIGH: N_("High"),
 }

@@ -4,7 +4,7 @@ import importlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import cache, lru_cache
 from types import ModuleType
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from phonenumbers import PhoneMetadata, PhoneNumberFormat
 from crm.core.errors import Invalid
 
 HOME_REGION = "CN"
+_UTC = ZoneInfo("UTC")
 LONGEST_EMAIL = 254
 LONGEST_LOCAL_PART = 64
 LONGEST_PERSON_NAME = 4
@@ -101,6 +102,12 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     except ValueError:
         raise Invalid("import.date_invalid", value=text[:40]) from None
     return at.astimezone(UTC)
+
+
+@lru_cache(maxsize=65_536)
+def day(text: str) -> date:
+    """The day that somebody wrote, as in 1990/8/6 or 1990年8月6日; a time behind it is dropped."""
+    return moment(text, _UTC).date()
 
 
 @dataclass(frozen=True, slots=True)

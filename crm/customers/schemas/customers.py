@@ -1,20 +1,24 @@
 """What pages and programs may say about customers, and what programs are told."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, ClassVar
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from crm.customers.models import CustomerKind, OrderStatus, Stage
+from crm.customers.models import CustomerKind, OrderStatus, PurchasingPower, Sex, Stage
 from crm.customers.queries.listing import SORTS, Filters, Next, Tab
 from crm.customers.services.customers import AssignCustomer, CustomerFacts, EditCustomer
 from crm.customers.services.orders import PutOrder
 from crm.customers.services.stages import ChangeStage
 from crm.customers.services.tags import PutTag, TagMany
-from crm.web.schemas import InputSchema, at_most, no_controls, not_blank, one_of
+from crm.web.schemas import InputSchema, at_most, between, no_controls, not_blank, one_of
 
 LARGEST_FEN = 10**15
+EARLIEST_BIRTH = 1900
+MOST_POINTS = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ def _optional(length: int) -> fields.String:
     )
 
 
+def _born(day: date) -> None:
+    if day.year < EARLIEST_BIRTH:
+        raise ValidationError(gettext("Not a date (write 2026-11-19)."))
+
+
 class CustomerIn(InputSchema[CustomerFacts]):
     command: ClassVar[type[CustomerFacts]] = CustomerFacts
 
@@ -56,6 +65,22 @@ class CustomerIn(InputSchema[CustomerFacts]):
     external_id = _optional(100)
     note = _text(5_000)
     is_internal = fields.Boolean(load_default=False)
+    birth_on = fields.Date(load_default=None, allow_none=True, validate=_born)
+    sex = fields.Enum(Sex, by_value=True, load_default=None, allow_none=True)
+    channel = _text(80)
+    interests = _text(300)
+    purchasing_power = fields.Enum(
+        PurchasingPower, by_value=True, load_default=None, allow_none=True
+    )
+    member_level = _text(60)
+    points = fields.Integer(
+        load_default=None, allow_none=True, strict=False, validate=between(0, MOST_POINTS)
+    )
+    custom = fields.Dict(
+        keys=fields.String(),
+        load_default=dict,
+        metadata={"description": "Values of custom fields by key; null empties one."},
+    )
 
 
 class CustomerEditIn(CustomerIn):
@@ -116,6 +141,7 @@ class FiltersIn(InputSchema[Filters]):
     source = _text(80)
     owner = fields.Integer(load_default=None, validate=validate.Range(1, 2**63 - 1))
     next = fields.Enum(Next, by_value=True, load_default=None)
+    segment = fields.Integer(load_default=None, validate=validate.Range(1, 2**63 - 1))
     sort = fields.String(load_default="next", validate=one_of(SORTS))
     down = fields.Boolean(load_default=False)
 
@@ -183,6 +209,14 @@ class CustomerOut(Schema):
     external_id = fields.String(allow_none=True)
     note = fields.String()
     is_internal = fields.Boolean()
+    birth_on = fields.Date(allow_none=True)
+    sex = fields.Enum(Sex, by_value=True, allow_none=True)
+    channel = fields.String()
+    interests = fields.String()
+    purchasing_power = fields.Enum(PurchasingPower, by_value=True, allow_none=True)
+    member_level = fields.String()
+    points = fields.Integer(allow_none=True)
+    custom = fields.Dict(keys=fields.String())
     stage = fields.Enum(Stage, by_value=True)
     stage_since = fields.AwareDateTime()
     owner = fields.String(attribute="owner.public_id", allow_none=True)

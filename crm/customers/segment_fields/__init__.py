@@ -2,22 +2,35 @@
 
 from crm.customers.segment_fields.clauses import Asked, Home, Part, lifted, negated
 from crm.customers.segment_fields.fields import SegmentField
-from crm.customers.segment_fields.kinds import OPERATORS, Kind, Operator, Shape, shape_of
+from crm.customers.segment_fields.kinds import (
+    OPERATORS,
+    Kind,
+    Operator,
+    Shape,
+    read_text,
+    shape_of,
+)
 from crm.customers.segment_fields.own import OWN
+from crm.customers.segment_fields.profile import PROFILE
 from crm.customers.segment_fields.registry import SegmentFields
+from crm.customers.segment_fields.related import Related, RelatedField
 
 __all__ = [
     "OPERATORS",
     "OWN",
+    "PROFILE",
     "Asked",
     "Home",
     "Kind",
     "Operator",
     "Part",
+    "Related",
+    "RelatedField",
     "SegmentField",
     "SegmentFields",
     "Shape",
     "lifted",
     "negated",
+    "read_text",
     "shape_of",
 ]

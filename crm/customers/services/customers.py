@@ -1,25 +1,38 @@
 """Making a customer's record, changing it, and saying whose it is."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crm.core.company import company
 from crm.core.errors import Conflict, Invalid, NotAllowed
 from crm.core.events import publish
 from crm.customers import queries
 from crm.customers.events import CustomerAssigned
-from crm.customers.models import Customer, CustomerKind, Stage, StageReason
+from crm.customers.models import (
+    Customer,
+    CustomerKind,
+    PurchasingPower,
+    Sex,
+    Stage,
+    StageReason,
+)
 from crm.customers.rules import normalise
-from crm.customers.services import contacts, duplicates, stages, timeline
+from crm.customers.services import contacts, custom_fields, duplicates, stages, timeline
 from crm.users import policies
 from crm.users.models import Role, User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerFacts:
-    """What a person may write about a customer; addresses as they were typed."""
+    """What a person may write about a customer; addresses as they were typed.
+
+    `custom` holds values of custom fields by key; a key that is left out keeps its value.
+    """
 
     name: str = ""
     kind: CustomerKind = CustomerKind.PERSON
@@ -31,6 +44,14 @@ class CustomerFacts:
     external_id: str | None = None
     note: str = ""
     is_internal: bool = False
+    birth_on: date | None = None
+    sex: Sex | None = None
+    channel: str = ""
+    interests: str = ""
+    purchasing_power: PurchasingPower | None = None
+    member_level: str = ""
+    points: int | None = None
+    custom: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +63,16 @@ class EditCustomer(CustomerFacts):
 
 @dataclass(frozen=True, slots=True)
 class AssignCustomer:
-    """`owner_id` None gives the customer back to the pool."""
+    """`owner_id` None gives the customer back to the pool; `note` says why."""
 
     owner_id: int | None
+    note: str = ""
 
 
 SELLERS = (Role.REP, Role.LEAD)
-ONE_LINE = ("name", "company", "region", "source")
-FACTS = tuple(CustomerFacts.__dataclass_fields__)
+ONE_LINE = ("name", "company", "region", "source", "channel", "interests", "member_level")
+#: The built-in facts, each a column of the same name.
+FACTS = tuple(name for name in CustomerFacts.__dataclass_fields__ if name != "custom")
 
 
 def create(session: Session, wanted: CustomerFacts, *, by: User, now: datetime) -> Customer:
@@ -58,6 +81,7 @@ def create(session: Session, wanted: CustomerFacts, *, by: User, now: datetime) 
     customer = Customer(stage=Stage.PROSPECT, stage_since=now, created_at=now, updated_at=now)
     customer.owner_id = by.id if by.role in SELLERS else None
     _write(session, customer, wanted, now)
+    custom_fields.write(session, customer, wanted.custom, is_new=True)
     session.add(customer)
     session.flush()
     stages.begin(session, customer, by=by, reason=StageReason.BY_HAND)
@@ -75,20 +99,31 @@ def edit(
         raise Conflict("core.stale")
     with session.no_autoflush:
         _write(session, customer, wanted, now)
+        custom_fields.write(session, customer, wanted.custom)
     session.flush()  # the version check speaks here, not at the edge
     duplicates.look(session, [customer.id], now=now)
     return customer
 
 
 def claim(session: Session, customer: Customer, *, by: User, now: datetime) -> None:
-    """Take a customer out of the pool. Raises Conflict when somebody was first."""
+    """Take a customer out of the pool, as far as its rules let. Conflict: somebody was first."""
     policies.require(by, "customers.claim", customer)
     if by.role is Role.MANAGER:
         raise NotAllowed("core.not_allowed")
     if customer.owner_id is not None:
         raise Conflict("customers.already_owned")
-    _hand_over(session, customer, by, by=by, now=now)
+    pool.require_room(session, customer, by=by, now=now)
+    _hand_over(session, customer, by, Cause("", OwnerReason.CLAIMED, by, now))
     timeline.note(session, customer.id, "customers.claimed", at=now, by=by)
+
+
+def release(session: Session, customer: Customer, *, note: str, by: User, now: datetime) -> None:
+    """Give a customer back to the pool; an owner may do that with his own."""
+    policies.require(by, "customers.release", customer)
+    if customer.owner_id is None:
+        raise Conflict("pool.there_already")
+    _hand_over(session, customer, None, Cause("", OwnerReason.RETURNED, by, now, note))
+    timeline.note(session, customer.id, "customers.returned", at=now, by=by, note=note)
 
 
 def assign(
@@ -99,7 +134,8 @@ def assign(
     owner = _owner(session, wanted.owner_id, by)
     if customer.owner_id == wanted.owner_id:
         return
-    _hand_over(session, customer, owner, by=by, now=now)
+    reason = OwnerReason.ASSIGNED if owner else OwnerReason.RETURNED
+    _hand_over(session, customer, owner, Cause("", reason, by, now, wanted.note))
     timeline.note(
         session,
         customer.id,
@@ -107,6 +143,15 @@ def assign(
         at=now,
         by=by,
         owner=owner.name if owner else "",
+        note=wanted.note,
+    )
+    audit.record(
+        session,
+        "customers.assign",
+        by_id=by.id,
+        thing=f"customer:{customer.id}",
+        now=now,
+        owner=wanted.owner_id,
     )
 
 
@@ -129,19 +174,19 @@ def _owner(session: Session, owner_id: int | None, by: User) -> User | None:
     return owner
 
 
-def _hand_over(
-    session: Session, customer: Customer, owner: User | None, *, by: User, now: datetime
-) -> None:
+def _hand_over(session: Session, customer: Customer, owner: User | None, cause: Cause) -> None:
     before_id = customer.owner_id
     # Two who press at once: the second finds the first one's row under the lock.
-    queries.get_locked(session, customer.id, visible_to=by)
+    if cause.by is not None:
+        queries.get_locked(session, customer.id, visible_to=cause.by)
     if customer.owner_id != before_id:
         raise Conflict("customers.already_owned")
     customer.owner = owner
     customer.owner_id = owner.id if owner else None
-    customer.updated_at = now
+    customer.owner_since = customer.updated_at = cause.at
+    write_down(session, customer, before_id, cause)
     session.flush()
-    publish(session, CustomerAssigned(customer.id, before_id, customer.owner_id, now))
+    publish(session, CustomerAssigned(customer.id, before_id, customer.owner_id, cause.at))
 
 
 def _write(session: Session, customer: Customer, wanted: CustomerFacts, now: datetime) -> None:
@@ -154,6 +199,8 @@ def _write(session: Session, customer: Customer, wanted: CustomerFacts, now: dat
     customer.email = normalise.email(wanted.email) if wanted.email else None
     if not (customer.title or customer.external_id):
         raise Invalid("customers.nobody")
+    if wanted.birth_on is not None and wanted.birth_on > company(session).day_of(now):
+        raise Invalid("customers.birth_in_future", field="birth_on")
     _refuse_taken_number(session, customer)
     spelling = normalise.pinyin(customer.name or customer.company)
     customer.name_pinyin, customer.name_initials = spelling.full[:200], spelling.initials[:40]

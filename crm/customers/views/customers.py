@@ -11,33 +11,34 @@ from sqlalchemy.orm.exc import StaleDataError
 from crm.core.errors import Conflict, Invalid
 from crm.customers import queries
 from crm.customers.forms.customers import (
-    KINDS,
     NEXTS,
     TABS,
     AssignForm,
     CustomerEditForm,
     CustomerForm,
-    ListForm,
     StageForm,
     TagForm,
     TagManyForm,
     differences,
+    facts,
     stage_choices,
     starting_values,
 )
-from crm.customers.models import Channel, Customer, names
-from crm.customers.queries import choices, listing, timeline
+from crm.customers.models import Channel, Customer, CustomField, names
+from crm.customers.queries import choices, custom_fields, listing, saved_views, timeline
 from crm.customers.queries.listing import Filters
 from crm.customers.schemas import answers
 from crm.customers.services import customers, stages, tags
+from crm.customers.services import saved_views as keeping
 from crm.customers.services.customers import EditCustomer
-from crm.customers.views import shown, shown_pairs
+from crm.customers.views import list_state, shown, shown_pairs
+from crm.customers.views.list_state import ListState
 from crm.users import policies
 from crm.users.auth import current_user, login_required
 from crm.users.models import User
 from crm.web import context
 from crm.web.forms import Form
-from crm.web.htmx import go_to, page, toast
+from crm.web.htmx import go_to, is_fragment_request, page, toast
 
 C = TypeVar("C")
 
@@ -54,27 +55,31 @@ def channel_name(channel: Channel | str) -> str:
 @login_required
 def index() -> ResponseReturnValue:
     session, viewer = context.session(), current_user()
-    asked = _parsed(ListForm(request.args))
+    asked = list_state.asked(request.args)
+    state = list_state.state_of(session, asked, viewer)
     found = listing.page(
-        session, asked.filters, viewer=viewer, now=context.now_once(), cursor=asked.cursor
+        session, state.filters, viewer=viewer, now=context.now_once(), cursor=asked.cursor
     )
     return page(
         "customers/index.html",
         "customers/_list.html",
-        wanted=asked.filters,
+        wanted=state.filters,
         rows=shown.rows(session, found.items, viewer),
         next_url=answers.page_url(found.next_cursor),
         previous_url=answers.page_url(found.previous_cursor),
-        tabs=_tabs(asked.filters, viewer),
-        chips=shown.chips(asked.filters, _owner_name(asked.filters)),
-        sorts=shown.sort_links(asked.filters),
+        tabs=_tabs(state, viewer),
+        chips=list_state.chips(session, state),
+        sorts=list_state.sort_links(state),
+        sortable=list_state.sortable(),
         panels=context.panels().at("customers.column"),
-        hidden_fields=shown.hidden_fields(asked.filters),
-        clear_url=shown.address(Filters(tab=asked.filters.tab)),
-        query=request.query_string.decode("ascii", "replace"),
+        hidden_fields=list_state.hidden_fields(state),
+        clear_url=list_state.address(ListState(Filters(tab=state.filters.tab), ())),
         may_create=policies.may(viewer, "customers.create"),
         may_tag=policies.may(viewer, "customers.tag"),
         may_import=policies.may(viewer, "customers.import"),
+        may_export=policies.may(viewer, "customers.export"),
+        is_part=is_fragment_request(),
+        **_open_view(state, viewer),
     )
 
 
@@ -83,12 +88,13 @@ def index() -> ResponseReturnValue:
 def conditions() -> ResponseReturnValue:
     """The conditions to choose from; their values are looked up only here."""
     session = context.session()
-    asked = _parsed(ListForm(request.args))
+    state = list_state.state_of(session, list_state.asked(request.args), current_user())
     owners = choices.owners(session, current_user())
     return page(
         "customers/conditions.html",
         "customers/_conditions.html",
-        wanted=asked.filters,
+        wanted=state.filters,
+        carried=list_state.carried(state),
         stages=stage_choices(),
         tags=choices.tags(session),
         regions=choices.regions(session),
@@ -101,14 +107,15 @@ def conditions() -> ResponseReturnValue:
 @login_required
 def new() -> ResponseReturnValue:
     policies.require(current_user(), "customers.create")
-    return render_template("customers/new.html", form=CustomerForm(choices={"kind": KINDS}))
+    form = CustomerForm(start={"kind": "person"}, custom=_custom())
+    return render_template("customers/new.html", form=form)
 
 
 @bp.post("/")
 @login_required
 def create() -> ResponseReturnValue:
     policies.require(current_user(), "customers.create")
-    form = CustomerForm(request.form, choices={"kind": KINDS})
+    form = CustomerForm(request.form, custom=_custom())
     wanted = form.parse()
     if wanted is None:
         return render_template("customers/new.html", form=form), 422
@@ -137,7 +144,8 @@ def show(customer_id: int) -> ResponseReturnValue:
         stage=gettext(names.STAGES[customer.stage]),
         stages=stage_choices(),
         kind=gettext(names.KINDS[customer.kind]),
-        reached=answers.reached(customer, viewer),
+        reached=(reached := answers.reached(customer, viewer)),
+        facts=facts(customer, _custom(), is_full=reached.is_full),
         next_tone=shown.due_tone(session, customer.next_followup_at, now),
         totals=listing.totals(session, [customer.id]).get(customer.id),
         duplicates=shown_pairs.of_customer(session, customer, viewer),
@@ -171,7 +179,8 @@ def show_timeline(customer_id: int) -> ResponseReturnValue:
 def edit(customer_id: int) -> ResponseReturnValue:
     customer = _visible(customer_id)
     policies.require(current_user(), "customers.edit", customer)
-    form = CustomerEditForm(start=starting_values(customer), choices={"kind": KINDS})
+    custom = _custom()
+    form = CustomerEditForm(start=starting_values(customer, custom), custom=custom)
     return render_template("customers/edit.html", customer=customer, form=form, clashes=())
 
 
@@ -179,7 +188,9 @@ def edit(customer_id: int) -> ResponseReturnValue:
 @login_required
 def update(customer_id: int) -> ResponseReturnValue:
     customer = _visible(customer_id)
-    form = CustomerEditForm(request.form, choices={"kind": KINDS})
+    custom = _custom()
+    start = starting_values(customer, custom)
+    form = CustomerEditForm(request.form, start=start, custom=custom)
     wanted = form.parse()
     if not isinstance(wanted, EditCustomer):
         return _edit_page(customer, form, 422)
@@ -193,7 +204,7 @@ def update(customer_id: int) -> ResponseReturnValue:
     except (Conflict, StaleDataError):
         context.abandon()
         customer = _visible(customer_id)
-        return _edit_page(customer, form, 409, clashes=differences(customer, wanted))
+        return _edit_page(customer, form, 409, clashes=differences(customer, wanted, _custom()))
     return toast(_to(customer), gettext("Changes are kept"))
 
 
@@ -270,6 +281,10 @@ def untag_many(tag_id: int) -> ResponseReturnValue:
     return toast(go_to(url_for(".index")), gettext("Tag is taken off again"))
 
 
+def _custom() -> Sequence[CustomField]:
+    return custom_fields.shown(context.session())
+
+
 def _visible(customer_id: int) -> Customer:
     return queries.get(context.session(), customer_id, visible_to=current_user())
 
@@ -293,17 +308,37 @@ def _edit_page(
     return html, status
 
 
-def _tabs(wanted: Filters, viewer: User) -> list[tuple[Any, str, str, bool]]:
-    counts = shown.tab_counts(context.session(), viewer)
-    return [
-        (label, shown.address(Filters(tab=tab)), counts[tab], tab is wanted.tab)
+def _tabs(state: ListState, viewer: User) -> list[tuple[Any, str, str, bool]]:
+    """The house's lists with their counts, then the saved views."""
+    session, view = context.session(), state.view
+    counts = shown.tab_counts(session, viewer)
+    house: list[tuple[Any, str, str, bool]] = [
+        (
+            label,
+            list_state.address(ListState(Filters(tab=tab), ())),
+            counts[tab],
+            view is None and tab is state.filters.tab,
+        )
         for tab, label in TABS.items()
+    ]
+    return house + [
+        (one.name, url_for(".index", view=one.id), "", view is not None and one.id == view.id)
+        for one in saved_views.shown(session, viewer)
     ]
 
 
-def _owner_name(wanted: Filters) -> str | None:
-    owner = context.session().get(User, wanted.owner) if wanted.owner is not None else None
-    return owner.name if owner else None
+def _open_view(state: ListState, viewer: User) -> dict[str, Any]:
+    """The saved view that is open, and what this person may do with it."""
+    view, choice = state.view, saved_views.choice(context.session(), viewer)
+    return {
+        "view": view,
+        "is_edited": state.is_edited,
+        "is_narrowed": bool(saved_views.as_json(state.filters).keys() - {"tab"}),
+        "question": list_state.question(state),
+        "is_default": bool(view and choice and choice.default_view_id == view.id),
+        "is_own_view": bool(view and view.owner_id == viewer.id),
+        "may_change_view": bool(view and keeping.may_change(view, viewer)),
+    }
 
 
 def _cards(customer: Customer, viewer: User) -> list[tuple[Any, Any]]:
