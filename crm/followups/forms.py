@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from crm.customers.models import Channel, names
-from crm.followups import rules
+from crm.followups import models
 from crm.followups.schemas import LogIn, PlanIn
 from crm.followups.services import Log, Plan
 from crm.web.forms import Form
@@ -23,7 +23,7 @@ CHANNELS: Sequence[tuple[str, Any, str]] = [
     (channel.value, _l(name), _ICONS[channel]) for channel, name in names.CHANNELS.items()
 ]
 OUTCOMES: Sequence[tuple[str, Any]] = [
-    (outcome.value, _l(name)) for outcome, name in rules.OUTCOMES.items()
+    (outcome.value, _l(name)) for outcome, name in models.OUTCOMES.items()
 ]
 
 

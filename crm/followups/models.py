@@ -2,6 +2,7 @@
 
 import enum
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ForeignKey, Index, String, Text, and_, column
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from crm.activities.models import Activity, Step
 from crm.core.db import Model, PrimaryKey, enum_type
 from crm.core.errors import Conflict
+from crm.core.messages import N_
 from crm.customers.models import Channel, Customer
 from crm.users.models import User
 
@@ -25,6 +27,18 @@ class Outcome(enum.Enum):
     DEAL = "deal"
     NO_ANSWER = "no_answer"
     REFUSED = "refused"
+
+
+#: What outcomes are called; translated where they are shown.
+OUTCOMES: Final[dict[Outcome, str]] = {
+    Outcome.REACHED: N_("Talked"),
+    Outcome.INTERESTED: N_("Interested"),
+    Outcome.INVITED: N_("Invited"),
+    Outcome.REVISITED: N_("Revisited"),
+    Outcome.DEAL: N_("Deal"),
+    Outcome.NO_ANSWER: N_("No answer"),
+    Outcome.REFUSED: N_("Refused"),
+}
 
 
 class FollowUp(Model):

@@ -5,18 +5,7 @@ from datetime import date, datetime, time, timedelta
 
 from crm.activities.models import Step
 from crm.core.company import Company
-from crm.core.messages import N_
 from crm.followups.models import Outcome
-
-OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.REACHED: N_("Talked"),
-    Outcome.INTERESTED: N_("Interested"),
-    Outcome.INVITED: N_("Invited"),
-    Outcome.REVISITED: N_("Revisited"),
-    Outcome.DEAL: N_("Deal"),
-    Outcome.NO_ANSWER: N_("No answer"),
-    Outcome.REFUSED: N_("Refused"),
-}
 
 #: The step that a target has reached when a contact went this way; None: no step.
 REACHES: Mapping[Outcome, Step | None] = {

@@ -14,7 +14,7 @@ from crm.core.errors import Conflict, Invalid
 from crm.customers import queries as customer_queries
 from crm.customers.models import Channel, Customer
 from crm.followups import forms, queries, rules, services
-from crm.followups.models import FollowUp, Outcome
+from crm.followups.models import OUTCOMES, FollowUp, Outcome
 from crm.outreach import panels as outreach_panels
 from crm.users import auth, policies
 from crm.users.models import Role
@@ -29,7 +29,7 @@ bp = Blueprint("followups", __name__, url_prefix="/followups", template_folder="
 
 @bp.app_template_filter()
 def outcome_name(outcome: Outcome | str) -> str:
-    return _(rules.OUTCOMES[Outcome(outcome)])
+    return _(OUTCOMES[Outcome(outcome)])
 
 
 @bp.get("/")

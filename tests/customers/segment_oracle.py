@@ -3,7 +3,7 @@
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -14,12 +14,25 @@ ZONE = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
+class Went:
+    """Something that happened, and what it counts for."""
+
+    at: datetime
+    amount: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of one customer; field names are those of the registry."""
 
     values: dict[str, Any]
 
-    def __getitem__(self, name: str) -> Json:
+    def of(self, name: str, today: date) -> Json:
+        if name == "age":
+            born = self.values["birthday"]
+            return born and today.year - born.year - (
+                (today.month, today.day) < (born.month, born.day)
+            )
         return self.values[name]
 
 
@@ -30,7 +43,7 @@ def matches(rule: Json, facts: Facts, today: date) -> bool:
         return any(matches(one, facts, today) for one in rule["any"])
     if "not" in rule:
         return not matches(rule["not"], facts, today)
-    return _holds(facts[rule["field"]], rule["operator"], rule.get("value"), today)
+    return _holds(facts.of(rule["field"], today), rule["operator"], rule.get("value"), today)
 
 
 def _holds(actual: Json, operator: str, value: Json, today: date) -> bool:
@@ -50,6 +63,11 @@ def _any_of(actual: Json, value: Json, _today: date) -> bool:
     return bool(actual & values) if isinstance(actual, frozenset) else actual in values
 
 
+def _some(actual: Json, test: Callable[[str], bool]) -> bool:
+    """One text fits, or any of several."""
+    return any(map(test, actual)) if isinstance(actual, frozenset) else test(actual)
+
+
 def _fold(text: str) -> str:
     return "".join(c.lower() if c in string.ascii_uppercase else c for c in text)
 
@@ -58,20 +76,47 @@ def _plain(value: Json) -> Fraction:
     return Fraction(Decimal(str(value))) if isinstance(value, str) else Fraction(value)
 
 
-def _days(actual: datetime, today: date) -> int:
-    return (today - actual.astimezone(ZONE).date()).days
+def _days(actual: datetime | date, today: date) -> int:
+    return (today - _local(actual)).days
 
 
-def _local(actual: datetime) -> date:
-    return actual.astimezone(ZONE).date()
+def _local(actual: datetime | date) -> date:
+    return actual.astimezone(ZONE).date() if isinstance(actual, datetime) else actual
+
+
+def _of_late(went: list[Went], days: int, today: date) -> Fraction:
+    late = (one.amount for one in went if 0 <= _days(one.at, today) <= days)
+    return sum(late, Fraction(0))
+
+
+def _anniversary(born: date, days: int, today: date) -> bool:
+    """Looks at every day of the window by itself."""
+    window = (today + timedelta(days=ahead) for ahead in range(days + 1))
+    return any(_celebrated(born, day.year) == day for day in window)
+
+
+def _celebrated(born: date, year: int) -> date:
+    try:
+        return born.replace(year=year)
+    except ValueError:
+        return date(year, 2, 28)
 
 
 Test = Callable[[Any, Any, date], bool]
 _TESTS: dict[str, Test] = {
     "any_of": _any_of,
     "all_of": lambda actual, value, _today: set(value) <= actual,
-    "contains": lambda actual, value, _today: _fold(value) in _fold(actual),
-    "starts_with": lambda actual, value, _today: _fold(actual).startswith(_fold(value)),
+    "contains": lambda actual, value, _: _some(actual, lambda one: _fold(value) in _fold(one)),
+    "starts_with": lambda actual, value, _: _some(
+        actual, lambda one: _fold(one).startswith(_fold(value))
+    ),
+    "at_least_in_days": lambda actual, value, today: (
+        _of_late(actual, value[1], today) >= _plain(value[0])
+    ),
+    "at_most_in_days": lambda actual, value, today: (
+        _of_late(actual, value[1], today) <= _plain(value[0])
+    ),
+    "anniversary_in_days": _anniversary,
     "at_least": lambda actual, value, _today: Fraction(actual) >= _plain(value),
     "at_most": lambda actual, value, _today: Fraction(actual) <= _plain(value),
     "equals": lambda actual, value, _today: Fraction(actual) == _plain(value),

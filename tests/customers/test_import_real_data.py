@@ -26,7 +26,7 @@ from crm.customers.models import (
     OrderStatus,
     StageChange,
 )
-from crm.customers.queries.valid import counted_at, net_fen, valid_order
+from crm.customers.models.valid import counted_at, net_fen, valid_order
 from crm.users.models import User
 from tests.conftest import NOW
 from tests.customers.imports import documented, run

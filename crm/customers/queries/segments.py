@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from crm.core.company import company
-from crm.core.db import dialect_name
 from crm.core.deadline import deadline
 from crm.core.errors import Invalid, NotFound
 from crm.customers.models import Customer, Segment, Stage
@@ -25,10 +23,32 @@ from crm.customers.queries.segment_rules import (
     problem,
 )
 from crm.customers.rules import segments as rules
-from crm.customers.rules.segments import Condition, Group, Join, Node, Not
-from crm.customers.segment_fields.clauses import Asked, Home, Part, lifted, negated
-from crm.customers.segment_fields.registry import SegmentFields, registry_of
+from crm.customers.rules.segments import Condition
+from crm.customers.segment_fields.clauses import Part, lifted
+from crm.customers.segment_fields.registry import registry_of
 from crm.users.models import User
+
+__all__ = [
+    "Counted",
+    "Verdict",
+    "alone",
+    "by_name",
+    "check_inner",
+    "condition",
+    "count",
+    "counted",
+    "every",
+    "get",
+    "get_by_public_id",
+    "listed",
+    "meaning",
+    "members",
+    "parse",
+    "problem",
+    "sample",
+    "too_slow",
+    "verdicts",
+]
 
 PATIENCE = 5.0  # seconds for one question
 SAMPLE = 5
@@ -50,46 +70,6 @@ class Verdict:
 
     is_in: bool
     conditions: Sequence[tuple[Condition, bool]] = field(default_factory=tuple)
-
-
-def parse(session: Session, rule: object) -> Node:
-    """The rule as a tree. Raises Invalid with the place that is wrong."""
-    return rules.parse(rule, registry_of(session))
-
-
-def problem(session: Session, rule: object) -> Invalid | None:
-    """Why a stored rule means nobody (a field is gone, nothing is said); None when it is sound."""
-    try:
-        parse(session, rule)
-    except Invalid as refusal:
-        return refusal
-    return None
-
-
-def condition(session: Session, rule: object, *, now: datetime) -> ColumnElement[bool]:
-    """The rule as one condition over `Customer`. Raises Invalid for a rule that says nothing."""
-    return compiled(parse(session, rule), registry_of(session), asked(session, now))
-
-
-def asked(session: Session, now: datetime) -> Asked:
-    return Asked(now, company(session), dialect_name(session))
-
-
-def compiled(node: Node, fields: SegmentFields, asking: Asked) -> ColumnElement[bool]:
-    return lifted(_part(node, fields, asking))
-
-
-def members(session: Session, segment: Segment, *, now: datetime) -> Select[int]:
-    """Ids of all customers in the segment, whoever may see them; nobody for a broken rule."""
-    return select(Customer.id).where(meaning(session, segment, now=now))
-
-
-def meaning(session: Session, segment: Segment, *, now: datetime) -> ColumnElement[bool]:
-    """The segment's condition; for a broken rule one that nobody fulfils."""
-    try:
-        return condition(session, segment.rule, now=now)
-    except Invalid:
-        return false()
 
 
 def get(session: Session, segment_id: int) -> Segment:
@@ -148,9 +128,9 @@ def counted(session: Session, rule: object, *, now: datetime, viewer: User | Non
 def alone(session: Session, rule: object, *, now: datetime, viewer: User | None) -> Sequence[int]:
     """For each condition how many it would mean by itself; one statement for all."""
     tree = parse(session, rule)
-    fields, asking = registry_of(session), asked(session, now)
+    fields, asking = registry_of(session), asked(session, now, tree)
     sums = [
-        func.sum(case((lifted(_part(one, fields, asking)), 1), else_=0))
+        func.sum(case((lifted(part(one, fields, asking)), 1), else_=0))
         for one in rules.conditions(tree)
     ]
     with deadline(session, PATIENCE, too_slow()):
@@ -183,13 +163,13 @@ def verdicts(
 ) -> Mapping[int, Verdict]:
     """Condition by condition, why each of these customers is in or out; one statement."""
     tree = parse(session, rule)
-    fields, asking = registry_of(session), asked(session, now)
+    fields, asking = registry_of(session), asked(session, now, tree)
     leaves = list(rules.conditions(tree))
     truths = [
-        _truth(_part(one, fields, asking)).label(f"c{number}") for number, one in enumerate(leaves)
+        _truth(part(one, fields, asking)).label(f"c{number}") for number, one in enumerate(leaves)
     ]
     rows = session.execute(
-        select(Customer.id, _truth(_part(tree, fields, asking)).label("whole"), *truths).where(
+        select(Customer.id, _truth(part(tree, fields, asking)).label("whole"), *truths).where(
             Customer.id.in_(customer_ids)
         )
     )

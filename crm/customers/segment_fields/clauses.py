@@ -1,20 +1,38 @@
 """From one condition to SQL that is true or false, never unknown: so its negation is exact."""
 
+import calendar
 import string
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, and_, collate, exists, func, not_, or_
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    String,
+    True_,
+    and_,
+    collate,
+    exists,
+    extract,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from crm.core import money
 from crm.core.company import Company
+from crm.core.errors import Invalid
 from crm.customers.models import Customer
 from crm.customers.segment_fields.kinds import Operator
 
+DAYS_OF_A_YEAR = 365
+FEBRUARY_28, FEBRUARY_29 = (2, 28), (2, 29)
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 Clause: TypeAlias = ColumnElement[bool]
@@ -35,21 +53,37 @@ class Home:
 class Part:
     """A piece of a rule: a clause over `home` (None: the customer's own row).
 
-    `absent` is its truth for customers who have no row there.
+    `absent` is the piece for customers who have no row there. A piece that also asks for other
+    things says in `alone` how it stands over `Customer` by itself; it looks `looks` times into
+    its home then.
     """
 
     clause: Clause
     home: Home | None = None
-    absent: bool = False
+    absent: Clause = field(default_factory=false)
+    alone: Clause | None = None
+    looks: int = 1
+
+
+def _nowhere(segment_id: int) -> Clause:
+    raise Invalid("segments.inner_unknown", segment=segment_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """When and for whom the rule is asked: relative dates are counted in the company's days."""
+    """When and for whom the rule is asked: relative dates are counted in the company's days.
+
+    `inner` is the condition of another segment that the rule names. Raises Invalid.
+    """
 
     now: datetime
     company: Company
     dialect: str
+    inner: Callable[[int], Clause] = _nowhere
+
+    @property
+    def today(self) -> date:
+        return self.company.day_of(self.now)
 
     def start_of_day(self, days_ago: int) -> datetime:
         today = self.company.day_of(self.now)
@@ -68,29 +102,45 @@ def lifted(part: Part) -> Clause:
     """The part as a clause over `Customer`."""
     if part.home is None:
         return part.clause
+    if part.alone is not None:
+        return part.alone
     column = part.home.customer_id
-    if part.absent:
+    if isinstance(part.absent, True_):
         return not_(exists().where(column == Customer.id, not_(part.clause)).correlate(Customer))
     return exists().where(column == Customer.id, part.clause).correlate(Customer)
 
 
+def looked_up_once(clause: Clause, home: Home, absent: Clause) -> Clause:
+    """The whole question put to the customer's row in `home`: one look-up however often named.
+
+    SQLite runs every EXISTS by itself; PostgreSQL joins them, which this form would keep it from.
+    """
+    asked = select(clause).where(home.customer_id == Customer.id).correlate(Customer)
+    return func.coalesce(asked.scalar_subquery(), absent)
+
+
 def negated(part: Part) -> Part:
-    return Part(not_(part.clause), part.home, not part.absent)
+    alone = None if part.alone is None else not_(part.alone)
+    return Part(not_(part.clause), part.home, not_(part.absent), alone, part.looks)
 
 
 def text_clause(column: Column, operator: Operator, value: Read, asked: Asked) -> Clause:
     if operator is Operator.EMPTY:
         return or_(column.is_(None), column == "")
+    return known(column, text_match(column, operator, value, asked))
+
+
+def text_match(column: Column, operator: Operator, value: Read, asked: Asked) -> Clause:
     found: Clause
     if operator is Operator.ANY_OF:
         found = column.in_(value)
-    else:
-        wanted = value.translate(_ASCII_LOWER)
-        folded = asked.folded(column)
-        contains = operator is Operator.CONTAINS
-        match = folded.contains if contains else folded.startswith
-        found = match(wanted, autoescape=True)
-    return known(column, found)
+        return found
+    wanted = value.translate(_ASCII_LOWER)
+    folded = asked.folded(column)
+    contains = operator is Operator.CONTAINS
+    match = folded.contains if contains else folded.startswith
+    found = match(wanted, autoescape=True)
+    return found
 
 
 def list_clause(column: Column, operator: Operator, values: Sequence[Any]) -> Clause:
@@ -124,39 +174,82 @@ def compare(operator: Operator, value: Read) -> Callable[[Any], Any]:
         )
     return {
         Operator.AT_LEAST: lambda measure: measure >= value,
+        Operator.AT_LEAST_IN_DAYS: lambda measure: measure >= value,
         Operator.AT_MOST: lambda measure: measure <= value,
+        Operator.AT_MOST_IN_DAYS: lambda measure: measure <= value,
         Operator.EQUALS: lambda measure: measure == value,
     }[operator]
 
 
 def date_clause(column: Column, operator: Operator, value: Read, asked: Asked) -> Clause:
-    """Days are the company's: "within 30 days" means that the days differ by at most 30."""
+    """Days are the company's: "within 30 days" means that the days differ by at most 30.
+
+    The column holds instants, days, or days written as texts ("2026-11-19").
+    """
     if operator is Operator.EMPTY:
         return is_null(column)
-    start, end = _window(operator, value, asked)
+    if operator is Operator.ANNIVERSARY_IN_DAYS:
+        return known(column, _anniversary(column, value, asked.today))
+    start, end = span(operator, value, asked.today)
     bounds: list[Clause] = [column.is_not(None)]
     if start is not None:
-        bounds.append(column >= start)
+        bounds.append(column >= _as_held(column, start, asked))
     if end is not None:
-        bounds.append(column < end)
+        bounds.append(column < _as_held(column, end, asked))
     return and_(*bounds)
 
 
-def _window(
-    operator: Operator, value: Read, asked: Asked
-) -> tuple[datetime | None, datetime | None]:
-    day = asked.start_of_day
+def _as_held(column: Column, day: date, asked: Asked) -> date | str:
+    if isinstance(column.type, Date):
+        return day
+    return day.isoformat() if isinstance(column.type, String) else asked.start_of(day)
+
+
+def span(operator: Operator, value: Read, today: date) -> tuple[date | None, date | None]:
+    """The first day that counts, and the first behind the last."""
+
+    def ago(days: int) -> date:
+        return today - timedelta(days=days)
+
     if operator is Operator.WITHIN_DAYS:
-        return day(value), day(-1)
+        return ago(value), ago(-1)
     if operator is Operator.OVER_DAYS_AGO:
-        return None, day(value)
+        return None, ago(value)
     if operator is Operator.DAYS_AGO_BETWEEN:
         low, high = value
-        return day(high), day(low - 1)
+        return ago(high), ago(low - 1)
     if operator is Operator.IN_NEXT_DAYS:
-        return day(0), day(-value - 1)
-    start = asked.start_of(date.fromisoformat(value))
-    return (start, None) if operator is Operator.SINCE else (None, start)
+        return today, ago(-value - 1)
+    day = date.fromisoformat(value)
+    return (day, None) if operator is Operator.SINCE else (None, day)
+
+
+def _anniversary(column: Column, days: int, today: date) -> Clause:
+    """The day comes round today or within so many days, across New Year too.
+
+    Who was born on 29 February has the anniversary on the 28th in years without that day.
+    """
+    if days >= DAYS_OF_A_YEAR:
+        return column.is_not(None)
+    last = today + timedelta(days=days)
+    until = (last.month, last.day)
+    if until == FEBRUARY_28 and not calendar.isleap(last.year):
+        until = FEBRUARY_29
+    place, first, end = _places(column, (today.month, today.day), until)
+    if last.year == today.year:
+        return and_(place >= first, place <= end)
+    return or_(place >= first, place <= end)
+
+
+def _places(
+    column: Column, first: tuple[int, int], end: tuple[int, int]
+) -> tuple[ColumnElement[Any], int | str, int | str]:
+    """The column's place in the year beside two such places, as its type can be compared."""
+    if isinstance(column.type, String):
+        one, two = (f"{month:02}-{day:02}" for month, day in (first, end))
+        return func.substr(column, 6, 5), one, two
+    place = extract("month", column) * 100 + extract("day", column)
+    return place, first[0] * 100 + first[1], end[0] * 100 + end[1]
 
 
 def as_fen(value: Read) -> Read:

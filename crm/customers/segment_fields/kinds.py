@@ -23,10 +23,14 @@ class Kind(enum.Enum):
     TEXT = "text"
     NUMBER = "number"
     MONEY = "money"
-    DATE = "date"
+    DATE = "date"  # an instant, counted in days
+    DAY = "day"  # a day of the calendar that comes round every year, such as a birthday
     CHOICE = "choice"  # one of a closed list
     REFERENCE = "reference"  # the id of another record
     SET = "set"  # any number of values: tags, activities taken part in
+    TEXTS = "texts"  # any number of texts, too many to offer: products bought
+    COUNT_IN_DAYS = "count_in_days"  # how many things in the last so many days
+    MONEY_IN_DAYS = "money_in_days"
     FLAG = "flag"
 
 
@@ -47,6 +51,9 @@ class Operator(enum.Enum):
     IN_NEXT_DAYS = "in_next_days"
     BEFORE = "before"
     SINCE = "since"
+    ANNIVERSARY_IN_DAYS = "anniversary_in_days"
+    AT_LEAST_IN_DAYS = "at_least_in_days"
+    AT_MOST_IN_DAYS = "at_most_in_days"
     IS = "is"
     EMPTY = "is_empty"
     FILLED = "is_filled"
@@ -66,23 +73,32 @@ class Shape(enum.Enum):
     DAYS_RANGE = "days_range"
     DAY = "day"
     FLAG = "flag"
+    NUMBER_DAYS = "number_days"  # a number, and within how many days
+    MONEY_DAYS = "money_days"
 
 
 _LIST = (Operator.ANY_OF, Operator.NONE_OF)
+_TEXT = (*_LIST, Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTS_WITH)
+_DATED = (
+    Operator.WITHIN_DAYS,
+    Operator.OVER_DAYS_AGO,
+    Operator.DAYS_AGO_BETWEEN,
+    Operator.IN_NEXT_DAYS,
+    Operator.SINCE,
+    Operator.BEFORE,
+)
+_IN_DAYS = (Operator.AT_LEAST_IN_DAYS, Operator.AT_MOST_IN_DAYS)
 _MEASURED = (Operator.AT_LEAST, Operator.AT_MOST, Operator.EQUALS, Operator.BETWEEN)
 #: Offered in this order; EMPTY and FILLED only by fields that may be empty.
 OPERATORS: dict[Kind, tuple[Operator, ...]] = {
-    Kind.TEXT: (*_LIST, Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTS_WITH),
+    Kind.TEXT: _TEXT,
+    Kind.TEXTS: _TEXT,
     Kind.NUMBER: _MEASURED,
     Kind.MONEY: _MEASURED,
-    Kind.DATE: (
-        Operator.WITHIN_DAYS,
-        Operator.OVER_DAYS_AGO,
-        Operator.DAYS_AGO_BETWEEN,
-        Operator.IN_NEXT_DAYS,
-        Operator.SINCE,
-        Operator.BEFORE,
-    ),
+    Kind.DATE: _DATED,
+    Kind.DAY: (Operator.ANNIVERSARY_IN_DAYS, *_DATED),
+    Kind.COUNT_IN_DAYS: _IN_DAYS,
+    Kind.MONEY_IN_DAYS: _IN_DAYS,
     Kind.CHOICE: _LIST,
     Kind.REFERENCE: _LIST,
     Kind.SET: (Operator.ANY_OF, Operator.ALL_OF, Operator.NONE_OF),
@@ -107,6 +123,7 @@ _SHAPES = {
     Operator.IN_NEXT_DAYS: Shape.DAYS,
     Operator.BEFORE: Shape.DAY,
     Operator.SINCE: Shape.DAY,
+    Operator.ANNIVERSARY_IN_DAYS: Shape.DAYS,
     Operator.IS: Shape.FLAG,
     Operator.EMPTY: Shape.NOTHING,
     Operator.FILLED: Shape.NOTHING,
@@ -116,6 +133,8 @@ _SHAPES = {
 def shape_of(kind: Kind, operator: Operator) -> Shape:
     if operator in _SHAPES:
         return _SHAPES[operator]
+    if operator in _IN_DAYS:
+        return Shape.MONEY_DAYS if kind is Kind.MONEY_IN_DAYS else Shape.NUMBER_DAYS
     if operator is Operator.BETWEEN:
         return Shape.MONEYS if kind is Kind.MONEY else Shape.NUMBERS
     return Shape.MONEY if kind is Kind.MONEY else Shape.NUMBER
@@ -187,11 +206,13 @@ def read_nothing(value: object) -> None:
         raise Invalid("segments.value_unexpected")
 
 
-def read_pair(value: object, read: Callable[[object], Any]) -> tuple[Any, Any]:
-    """Two values, the lower first."""
-    if not isinstance(value, list | tuple) or len(value) != len(("low", "high")):
+def read_pair(
+    value: object, read: Callable[[object], Any], then: Callable[[object], Any] | None = None
+) -> tuple[Any, Any]:
+    """Two values of one sort, the lower first; or a first one and `then` another."""
+    if not isinstance(value, list | tuple) or len(value) != len(("first", "second")):
         raise _wrong(value)
-    return read(value[0]), read(value[1])
+    return read(value[0]), (then or read)(value[1])
 
 
 def read_list(value: object, read: Callable[[object], Any]) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
-"""The fields that customers themselves offer: record, tags, stage, owner, contact and orders."""
+"""The fields that customers themselves offer: record, tags, owner, contact, stages and orders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
@@ -9,21 +9,18 @@ from crm.core.messages import N_
 from crm.customers.models import (
     Customer,
     CustomerKind,
-    CustomerStats,
     CustomerTag,
-    Stage,
     Tag,
     names,
 )
-from crm.customers.segment_fields.clauses import Home
+from crm.customers.segment_fields.bought import BOUGHT
 from crm.customers.segment_fields.fields import Options, SegmentField
 from crm.customers.segment_fields.kinds import Kind
+from crm.customers.segment_fields.nested import NESTED
+from crm.customers.segment_fields.staged import STAGED
 from crm.users.models import User
 
 MOST_OPTIONS = 300
-
-
-_TOTALS = Home("customer_stats", CustomerStats.customer_id)
 
 
 def has_tag(names: Sequence[str] | None) -> ColumnElement[bool]:
@@ -32,6 +29,19 @@ def has_tag(names: Sequence[str] | None) -> ColumnElement[bool]:
     if names is not None:
         held = held.where(CustomerTag.tag_id.in_(select(Tag.id).where(Tag.name.in_(names))))
     return held.correlate(Customer)
+
+
+def tags_held(session: Session, customer_ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
+    rows = session.execute(
+        select(CustomerTag.customer_id, Tag.name)
+        .join(Tag, Tag.id == CustomerTag.tag_id)
+        .where(CustomerTag.customer_id.in_(customer_ids))
+        .order_by(Tag.name)
+    )
+    found: dict[int, list[str]] = {}
+    for customer_id, name in rows:
+        found.setdefault(customer_id, []).append(name)
+    return found
 
 
 def tag_options(session: Session) -> Options:
@@ -44,7 +54,7 @@ def owner_options(session: Session) -> Options:
     return [(str(user_id), name) for user_id, name in people]
 
 
-OWN = (
+_RECORD = (
     SegmentField(
         name="tag",
         label=N_("Tag"),
@@ -52,20 +62,7 @@ OWN = (
         may_be_empty=True,
         holds=has_tag,
         options=tag_options,
-    ),
-    SegmentField(
-        name="stage",
-        label=N_("Lifecycle stage"),
-        kind=Kind.CHOICE,
-        column=Customer.stage,
-        choices=[(stage.value, name) for stage, name in names.STAGES.items()],
-        decode=Stage,
-    ),
-    SegmentField(
-        name="stage_since",
-        label=N_("In this stage since"),
-        kind=Kind.DATE,
-        column=Customer.stage_since,
+        tells=tags_held,
     ),
     SegmentField(
         name="region",
@@ -89,47 +86,6 @@ OWN = (
         may_be_empty=True,
         ids=True,
         options=owner_options,
-    ),
-    SegmentField(
-        name="order_count",
-        label=N_("Number of orders"),
-        kind=Kind.NUMBER,
-        column=CustomerStats.order_count,
-        home=_TOTALS,
-        absent=0,
-    ),
-    SegmentField(
-        name="order_amount",
-        label=N_("Total spent"),
-        kind=Kind.MONEY,
-        column=CustomerStats.amount_fen,
-        home=_TOTALS,
-        absent=0,
-    ),
-    SegmentField(
-        name="order_average",
-        label=N_("Average order"),
-        kind=Kind.MONEY,
-        column=CustomerStats.amount_fen,
-        per=CustomerStats.order_count,
-        home=_TOTALS,
-        may_be_empty=True,
-    ),
-    SegmentField(
-        name="first_order",
-        label=N_("First order"),
-        kind=Kind.DATE,
-        column=CustomerStats.first_order_at,
-        home=_TOTALS,
-        may_be_empty=True,
-    ),
-    SegmentField(
-        name="last_order",
-        label=N_("Last order"),
-        kind=Kind.DATE,
-        column=CustomerStats.last_order_at,
-        home=_TOTALS,
-        may_be_empty=True,
     ),
     SegmentField(
         name="last_contact",
@@ -183,3 +139,5 @@ OWN = (
         column=Customer.is_internal,
     ),
 )
+
+OWN = (*_RECORD, *STAGED, *BOUGHT, NESTED)

@@ -64,7 +64,7 @@ class Revise:
 
 def create(session: Session, wanted: Describe, *, by: User, now: datetime) -> Segment:
     """Keep the segment, its rule in the one written form. Raises Invalid for a broken rule."""
-    rule = as_json(queries.parse(session, wanted.rule))
+    rule = _written(session, wanted.rule, own=None)
     _check_name(session, wanted.name, but=None)
     segment = Segment(
         name=wanted.name.strip(),
@@ -94,7 +94,7 @@ def update(session: Session, segment: Segment, wanted: Revise, *, by: User, now:
     if wanted.description is not None:
         segment.description = wanted.description
     if wanted.rule is not None:
-        segment.rule = as_json(queries.parse(session, wanted.rule))
+        segment.rule = _written(session, wanted.rule, own=segment)
         count_again(session, segment, now=now)
     segment.updated_at = now
     session.flush()
@@ -150,6 +150,13 @@ def create_defaults(session: Session, by: User, now: datetime) -> Sequence[Segme
         for name, description, rule in DEFAULTS
         if name not in known
     ]
+
+
+def _written(session: Session, rule: object, *, own: Segment | None) -> dict[str, Any]:
+    """The rule in its one form, sound together with the segments that it names."""
+    tree = queries.parse(session, rule)
+    queries.check_inner(session, tree, own=own)
+    return as_json(tree)
 
 
 def _check_name(session: Session, name: str, *, but: int | None) -> None:

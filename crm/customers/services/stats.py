@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm.core import bulk
 from crm.customers.models import Customer, CustomerStats, Order
-from crm.customers.queries.valid import counted_at, net_fen, valid_order
+from crm.customers.models.valid import counted_at, net_fen, valid_order
 
 CustomerIds = Sequence[int] | Select[Any]
 

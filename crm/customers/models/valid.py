@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func
 
-from crm.customers.models import Order, OrderStatus
+from crm.customers.models.orders import Order, OrderStatus
 
 VALID_STATUSES = (OrderStatus.PAID, OrderStatus.COMPLETED)
 
