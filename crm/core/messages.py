@@ -243,6 +243,10 @@ ERRORS: dict[str, str] = {
     "reports.pdf_no_room": N_("The PDF could not be stored. Check the free disk space."),
     "reports.pdf_failed": N_("The PDF could not be drawn. The log says why."),
     # segments of customers
+    "pool.owned_limit": N_("You have %(limit)s customers, which is the most one may have."),
+    "pool.claims_limit": N_("You have taken %(limit)s customers today; more tomorrow."),
+    "pool.cool_down": N_("You let this customer go; you may take it again from %(until)s on."),
+    "pool.there_already": N_("This customer is in the pool already."),
     "assignments.changed": N_(
         "Something changed since you looked: below is how it would come out now."
     ),

@@ -36,6 +36,9 @@ ACTIONS: dict[str, tuple[Reach, Reach, Reach, Reach]] = {
     "customers.edit": (OWN, TEAM, NONE, ALL),
     "customers.claim": (ALL, ALL, NONE, ALL),  # out of the pool; the service sees to the rest
     "customers.assign": (NONE, TEAM, NONE, ALL),
+    "customers.release": (OWN, TEAM, NONE, ALL),  # back to the pool
+    "customers.edit_rules": (NONE, NONE, NONE, ALL),  # of the pool and of lifecycle stages
+    "opportunities.edit": (OWN, TEAM, NONE, ALL),
     "customers.tag": (OWN, TEAM, NONE, ALL),
     "customers.manage_tags": (NONE, ALL, NONE, ALL),
     "customers.manage_fields": (NONE, NONE, NONE, ALL),

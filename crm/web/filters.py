@@ -8,13 +8,15 @@ from babel import numbers
 from flask import Flask, g
 from flask_babel import get_locale, gettext, ngettext
 
+from crm.core import phones
 from crm.core.company import Company, company
 from crm.web import context
 
 DASH = "–"
 WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WEEKDAYS_ZH = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
-PHONE_PARTS = (3, 4)  # shown in front and at the end of a masked number
+
+phone, mask_phone = phones.phone, phones.mask_phone
 
 
 def install(app: Flask) -> None:
@@ -111,18 +113,6 @@ def ago(value: datetime | None) -> str:
     if days == 1:
         return gettext("Yesterday")
     return ngettext("%(num)d day ago", "%(num)d days ago", days)
-
-
-def phone(e164: str | None) -> str:
-    """A number as people here write it: without +86, other countries' whole."""
-    return (e164 or "").removeprefix("+86")
-
-
-def mask_phone(e164: str | None) -> str:
-    """138****6217: enough to recognise, too little to call."""
-    plain = phone(e164)
-    head, tail = PHONE_PARTS
-    return plain if len(plain) <= head + tail else f"{plain[:head]}****{plain[-tail:]}"
 
 
 def _clock(value: datetime) -> str:

@@ -2,17 +2,34 @@
 
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    String,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from crm.core import paging
 from crm.core.company import company
+from crm.core.deadline import deadline
 from crm.core.errors import Invalid
-from crm.customers.models import Customer, CustomerStats, CustomerTag, Stage, Tag
+from crm.customers.models import Customer, CustomerStats, CustomerTag, Segment, Stage, Tag
+from crm.customers.queries import segments
 from crm.customers.queries.records import visible_to
 from crm.users.models import User
 
@@ -47,17 +64,41 @@ class Filters:
     source: str = ""
     owner: int | None = None
     next: Next | None = None
+    segment: int | None = None
     sort: str = "next"
     down: bool = False
 
 
-_BY_CUSTOMER = {
+#: Column to sort by → the database's, and whether a customer may lack a value.
+_BY_CUSTOMER: Mapping[str, tuple[SQLColumnExpression[Any], bool]] = {
     "name": (Customer.name_pinyin, False),
     "last": (Customer.last_contact_at, True),
     "next": (Customer.next_followup_at, True),
     "created": (Customer.created_at, False),
+    "updated": (Customer.updated_at, False),
+    "company": (Customer.company, False),
+    "kind": (type_coerce(Customer.kind, String), False),
+    "phone": (Customer.phone, True),
+    "email": (Customer.email, True),
+    "region": (Customer.region, False),
+    "source": (Customer.source, False),
+    "external_id": (Customer.external_id, True),
+    "stage_since": (Customer.stage_since, False),
+    "stage": (
+        case({stage.value: place for place, stage in enumerate(Stage)}, value=Customer.stage),
+        False,
+    ),
+    "owner": (User.name, True),
 }
-SORTS = (*_BY_CUSTOMER, "amount")
+_BY_TOTALS: Mapping[str, InstrumentedAttribute[Any]] = {
+    "amount": CustomerStats.amount_fen,
+    "orders": CustomerStats.order_count,
+    "first_order": CustomerStats.first_order_at,
+    "last_order": CustomerStats.last_order_at,
+}
+SORTS = (*_BY_CUSTOMER, *_BY_TOTALS)
+#: What is pressed for the greatest or the latest first.
+LARGEST_FIRST = frozenset({"last", "created", "updated", "stage_since", *_BY_TOTALS})
 
 
 def page(
@@ -75,21 +116,35 @@ def page(
 
 def listing(session: Session, wanted: Filters, *, viewer: User, now: datetime) -> Select[Customer]:
     """The customers that the viewer may see and asked for, with what a row shows."""
-    statement = select(Customer).where(
-        visible_to(viewer), *_conditions(session, wanted, viewer, now)
-    )
-    if wanted.sort == "amount":
+    statement = select(Customer).where(*within(session, wanted, viewer=viewer, now=now))
+    if wanted.sort in _BY_TOTALS:
         statement = statement.outerjoin(CustomerStats, CustomerStats.customer_id == Customer.id)
+    if wanted.sort == "owner":
+        statement = statement.outerjoin(User, User.id == Customer.owner_id)
     return statement.options(joinedload(Customer.owner), selectinload(Customer.tags))
+
+
+def within(
+    session: Session, wanted: Filters, *, viewer: User, now: datetime
+) -> list[ColumnElement[bool]]:
+    """The conditions alone, the viewer's scope first: what acts on a whole list asks with."""
+    return [visible_to(viewer), *_conditions(session, wanted, viewer, now)]
+
+
+def count(session: Session, wanted: Filters, *, viewer: User, now: datetime) -> int:
+    """Exactly how many the list means, for what names a number before it acts."""
+    meant = within(session, wanted, viewer=viewer, now=now)
+    with deadline(session, segments.PATIENCE, segments.too_slow()):
+        return session.scalar(select(func.count()).select_from(Customer).where(*meant)) or 0
 
 
 def order_of(wanted: Filters) -> paging.Order:
     """Raises Invalid for a sort that the list does not know."""
     name = f"{wanted.sort}-{'down' if wanted.down else 'up'}"
-    if wanted.sort == "amount":
+    if wanted.sort in _BY_TOTALS:
         return paging.Order(
             name,
-            CustomerStats.amount_fen,
+            _BY_TOTALS[wanted.sort],
             CustomerStats.customer_id,
             descending=wanted.down,
             nullable=True,
@@ -183,6 +238,9 @@ def _conditions(
     )
     if wanted.next is not None:
         given.append(_next_is(session, wanted.next, now))
+    if wanted.segment is not None:
+        segment = session.get(Segment, wanted.segment)
+        given.append(segments.meaning(session, segment, now=now) if segment else false())
     return given
 
 

@@ -4,18 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import url_for
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from crm.core.company import company
 from crm.core.panels import Panel
-from crm.customers.forms.customers import NEXTS
 from crm.customers.models import Customer, CustomerStats, Order, names
 from crm.customers.queries import listing
-from crm.customers.queries.listing import Filters, Tab
+from crm.customers.queries.listing import Tab
 from crm.customers.queries.timeline import Happening, Source
 from crm.users.models import User
 from crm.web import context, filters
@@ -31,15 +28,6 @@ class Row:
     next_tone: str
     totals: CustomerStats | None
     values: Sequence[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A condition in force, and the address of the list without it."""
-
-    label: str
-    value: str
-    remove_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,51 +72,6 @@ def due_tone(session: Session, at: datetime | None, now: datetime) -> str:
     if due < today:
         return "u-red"
     return "u-b" if due == today else ""
-
-
-def address(wanted: Filters, **changed: Any) -> str:
-    """The list's address with these filters, some of them changed; it starts at the first page."""
-    values = _as_query(wanted) | changed
-    query = urlencode([(name, value) for name, value in values.items() if value], doseq=True)
-    return url_for("customers.index") + (f"?{query}" if query else "")
-
-
-def hidden_fields(wanted: Filters) -> list[tuple[str, str]]:
-    """The filters that the search box must carry along."""
-    found: list[tuple[str, str]] = []
-    for name, value in _as_query(wanted).items():
-        if name != "q" and value:
-            found.extend(
-                (name, str(one)) for one in (value if isinstance(value, list) else [value])
-            )
-    return found
-
-
-def chips(wanted: Filters, owner_name: str | None) -> list[Chip]:
-    """The conditions in force, in the words of the page."""
-    stages = gettext(", ").join(gettext(names.STAGES[stage]) for stage in wanted.stage)
-    found = (
-        (gettext("Stage"), stages, "stage"),
-        (gettext("Tag"), wanted.tag, "tag"),
-        (gettext("Region"), wanted.region, "region"),
-        (gettext("Source"), wanted.source, "source"),
-        (gettext("Owner"), owner_name or "", "owner"),
-        (gettext("Next follow-up"), str(NEXTS[wanted.next]) if wanted.next else "", "next"),
-    )
-    return [
-        Chip(label, value, address(wanted, **{name: None})) for label, value, name in found if value
-    ]
-
-
-def sort_links(wanted: Filters) -> dict[str, tuple[str, str]]:
-    """For each sortable column: the address that sorts by it, and its aria-sort now."""
-    found = {}
-    for name in listing.SORTS:
-        is_on = name == wanted.sort
-        state = ("descending" if wanted.down else "ascending") if is_on else "none"
-        down = not wanted.down if is_on else name in {"last", "amount", "created"}
-        found[name] = (address(wanted, sort=name, down="true" if down else None), state)
-    return found
 
 
 def tab_counts(session: Session, viewer: User) -> dict[Tab, str]:
@@ -203,18 +146,3 @@ def _order_event(one: Happening, order: Order) -> Event:
         amount = filters.money(order.refunded_fen, order.currency)
         text = gettext("%(status)s, %(amount)s given back", status=text, amount=amount)
     return Event(one.at, "receipt", "pine", title, text, order.source)
-
-
-def _as_query(wanted: Filters) -> dict[str, Any]:
-    return {
-        "tab": wanted.tab.value if wanted.tab is not Tab.ALL else None,
-        "q": wanted.q,
-        "stage": [stage.value for stage in wanted.stage],
-        "tag": wanted.tag,
-        "region": wanted.region,
-        "source": wanted.source,
-        "owner": wanted.owner,
-        "next": wanted.next.value if wanted.next else None,
-        "sort": wanted.sort if wanted.sort != "next" else None,
-        "down": "true" if wanted.down else None,
-    }
