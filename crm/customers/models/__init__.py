@@ -51,7 +51,7 @@ from crm.customers.models.ownership import Assignment, OwnerChange, OwnerReason,
 from crm.customers.models.persons import ContactPerson
 from crm.customers.models.scores import CustomerScores
 from crm.customers.models.segments import Segment, SegmentEntry
-from crm.customers.models.tags import CustomerTag, Tag, TagColour, TagGroup, TagPlace
+from crm.customers.models.tags import CustomerTag, Tag, TagColour, TagGroup, TagPlace, TagRemoval
 
 __all__ = [
     "Assignment",
@@ -115,6 +115,7 @@ __all__ = [
     "TagColour",
     "TagGroup",
     "TagPlace",
+    "TagRemoval",
     "TimelineEntry",
     "Way",
 ]

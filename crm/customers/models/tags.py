@@ -2,6 +2,7 @@
 
 import enum
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -61,6 +62,27 @@ class TagPlace(Model):
     group_id: Mapped[int] = mapped_column(
         ForeignKey("tag_groups.id", ondelete="CASCADE"), index=True
     )
+
+
+class TagRemoval(Model):
+    """A tag that was deleted or merged into another, with all that brings it back for a while.
+
+    `details`: the tag's group and age, who had it, and after a merge who got the other one by it
+    and which rules named it.
+    """
+
+    __tablename__ = "tag_removals"
+    __table_args__ = (Index(None, "at"),)
+
+    id: Mapped[PrimaryKey]
+    tag_id: Mapped[int]  # as it was; its row is gone
+    name: Mapped[str] = mapped_column(String(60))
+    merged_into_id: Mapped[int | None]
+    customer_count: Mapped[int] = mapped_column(default=0)
+    details: Mapped[dict[str, Any]]
+    by_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
 
 
 class CustomerTag(Model):

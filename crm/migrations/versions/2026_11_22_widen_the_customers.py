@@ -349,6 +349,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stage_rules")),
     )
     op.create_table(
+        "tag_removals",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tag_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column(
+            "merged_into_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column(
+            "customer_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "details", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_tag_removals_by_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tag_removals")),
+    )
+    with op.batch_alter_table("tag_removals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_tag_removals_at"), ["at"], unique=False)
+
+    op.create_table(
         "assignments",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=32), nullable=False),
@@ -1213,6 +1236,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_assignments_by_id"))
 
     op.drop_table("assignments")
+    with op.batch_alter_table("tag_removals", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_tag_removals_at"))
+
+    op.drop_table("tag_removals")
     op.drop_table("stage_rules")
     op.drop_table("pool_policies")
     op.drop_table("import_mappings")
