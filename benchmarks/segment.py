@@ -158,8 +158,8 @@ def measure(engine: Engine, rule: dict[str, Any], floor: str) -> tuple[int, floa
     with Session(engine, info=info) as session:
 
         def build() -> Select[int]:
-            where = segments.condition(session, rule, now=NOW)
-            return select(func.count()).select_from(Customer).where(where)
+            everybody = select(func.count()).select_from(Customer)
+            return segments.narrowed(session, everybody, rule, now=NOW)
 
         building = statistics.median(_timed(lambda: build().compile(engine)) for _ in range(ROUNDS))
         sent = [_sent(engine, lambda: session.scalar(build())), _floor(engine, floor, company)]

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, false, or_, select
+from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import Session
 
 from crm.activities.models import Activity, LoopStage, Step, Target, TargetState
 from crm.core.errors import Invalid
 from crm.core.messages import N_
-from crm.customers.models import Customer
-from crm.customers.segment_fields import Kind, SegmentField, read_text
+from crm.customers.segment_fields import Kind, SegmentField, has_row, read_text
 
 ACTIVITIES = N_("Activities")
 MOST_OPTIONS = 300
@@ -32,10 +31,9 @@ def target_in(*which: ColumnElement[bool]) -> Holds:
     """Customers with such a target in any of the activities (None: in any at all)."""
 
     def holds(activity_ids: Sequence[int] | None) -> ColumnElement[bool]:
-        found = exists().where(Target.customer_id == Customer.id, *which)
-        if activity_ids is not None:
-            found = found.where(Target.activity_id.in_(activity_ids))
-        return found.correlate(Customer.__table__)
+        if activity_ids is None:
+            return has_row(Target.customer_id, *which)
+        return has_row(Target.customer_id, Target.activity_id.in_(activity_ids), *which)
 
     return holds
 
@@ -128,8 +126,8 @@ def _in_activities(name: str, label: str, *which: ColumnElement[bool]) -> Segmen
     )
 
 
-_RUNNING = exists().where(
-    Target.customer_id == Customer.id,
+_RUNNING = has_row(
+    Target.customer_id,
     Target.activity_id == Activity.id,
     Activity.stage == LoopStage.EXECUTION,
     *TAKES_PART,
@@ -160,7 +158,7 @@ FIELDS = (
         name="in_running_activity",
         label=N_("Is in a running activity"),
         kind=Kind.FLAG,
-        column=_RUNNING.correlate(Customer.__table__),
+        column=_RUNNING,
         group=ACTIVITIES,
     ),
 )

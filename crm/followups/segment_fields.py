@@ -1,10 +1,10 @@
 """What a segment's rule may ask about follow-ups: the last, how it went, how many, what is due."""
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 
 from crm.core.messages import N_
 from crm.customers.models import Customer
-from crm.customers.segment_fields import Kind, Related, RelatedField, SegmentField
+from crm.customers.segment_fields import Kind, Related, RelatedField, SegmentField, has_row
 from crm.followups.models import OUTCOMES, FollowUp, Outcome
 
 FOLLOWUPS = N_("Follow-ups")
@@ -17,10 +17,8 @@ _LAST_OUTCOME = (
     .correlate(Customer.__table__)
     .scalar_subquery()
 )
-_OPEN = exists().where(
-    FollowUp.customer_id == Customer.id,
-    FollowUp.completed_at.is_(None),
-    FollowUp.cancelled_at.is_(None),
+_OPEN = has_row(
+    FollowUp.customer_id, FollowUp.completed_at.is_(None), FollowUp.cancelled_at.is_(None)
 )
 
 FIELDS = (
@@ -58,7 +56,7 @@ FIELDS = (
         name="is_planned",
         label=N_("Has a planned follow-up"),
         kind=Kind.FLAG,
-        column=_OPEN.correlate(Customer.__table__),
+        column=_OPEN,
         group=FOLLOWUPS,
     ),
 )

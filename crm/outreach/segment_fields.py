@@ -1,10 +1,10 @@
 """What a segment's rule may ask about contacts: when, on which channel, how often, what forbids."""
 
-from sqlalchemy import exists, func
+from sqlalchemy import func
 
 from crm.core.messages import N_
 from crm.customers.models import Channel, Customer
-from crm.customers.segment_fields import Kind, Related, RelatedField, SegmentField
+from crm.customers.segment_fields import Kind, Related, RelatedField, SegmentField, has_row
 from crm.outreach.models import LedgerEntry, LedgerState, Suppression
 
 CONTACTS = N_("Contacts")
@@ -19,9 +19,7 @@ LAST = {
 }
 
 _TOOK_PLACE = LedgerEntry.state.in_(TOOK_PLACE)
-_MARKED = exists().where(
-    Suppression.subject_id == Customer.subject_id, Suppression.cleared_at.is_(None)
-)
+_MARKED = has_row(Suppression.subject_id, Suppression.cleared_at.is_(None), of=Customer.subject_id)
 
 #: All of them are about the person: customers who share an address share contacts and marks.
 FIELDS = (
@@ -58,7 +56,7 @@ FIELDS = (
         name="do_not_contact",
         label=N_("Must not be contacted"),
         kind=Kind.FLAG,
-        column=_MARKED.correlate(Customer.__table__),
+        column=_MARKED,
         group=CONTACTS,
     ),
 )

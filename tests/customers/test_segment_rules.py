@@ -26,7 +26,9 @@ from tests.factories.users import make_user
 
 TODAY = NOW.astimezone(ZONE).date()
 REGISTRY = wire_segment_fields()
-FIELDS = tuple(REGISTRY)
+#: Fields that the oracle is not taught; tests of their own hold them to plain Python.
+ELSEWHERE = {"tag_group", "has_open_opportunity", "open_opportunity_amount"}
+FIELDS = tuple(field for field in REGISTRY if field.name not in ELSEWHERE)
 #: Early and late in a day, around New Year, around a 29 February that is there and one that is not
 MOMENTS = [
     NOW,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVarTuple
 
 from sqlalchemy import ColumnElement, False_, Select, True_, and_, false, or_, select
 from sqlalchemy.orm import Session
@@ -20,11 +21,12 @@ from crm.customers.segment_fields.clauses import (
     Home,
     Part,
     lifted,
-    looked_up_once,
     negated,
 )
 from crm.customers.segment_fields.nested import SEGMENT
 from crm.customers.segment_fields.registry import SegmentFields, registry_of
+
+Columns = TypeVarTuple("Columns")
 
 MOST_CONDITIONS = 500  # of a rule with all the segments that it names, each time they are named
 DEEPEST = 5  # segments within segments
@@ -68,6 +70,25 @@ def asked(session: Session, now: datetime, tree: Node) -> Asked:
     asking = replace(asking, inner=mean)
     _check(tree, inner, ())
     return asking
+
+
+def narrowed(
+    session: Session, statement: Select[*Columns], rule: object, *, now: datetime
+) -> Select[*Columns]:
+    """`statement` over `Customer`, for those whom the rule means. Raises Invalid.
+
+    SQLite answers every EXISTS by itself. A rule that would look several times into one table is
+    asked with that table joined, as one would write it by hand; PostgreSQL finds that out itself.
+    """
+    tree = parse(session, rule)
+    asking = asked(session, now, tree)
+    whole = part(tree, registry_of(session), asking)
+    if asking.dialect != "sqlite" or whole.home is None or whole.looks == 1:
+        return statement.where(lifted(whole))
+    key = whole.home.customer_id
+    return statement.outerjoin(key.class_, key == Customer.id).where(
+        or_(and_(key.is_not(None), whole.clause), and_(key.is_(None), whole.absent))
+    )
 
 
 def meaning(session: Session, segment: Segment, *, now: datetime) -> ColumnElement[bool]:
@@ -169,10 +190,10 @@ def part(node: Node, fields: SegmentFields, asking: Asked) -> Part:
         return fields.part(node.field, node.operator, node.value, asking)
     if isinstance(node, Not):
         return negated(part(node.member, fields, asking))
-    return _joined(node, [part(member, fields, asking) for member in node.members], asking)
+    return _joined(node, [part(member, fields, asking) for member in node.members])
 
 
-def _joined(group: Group, parts: Sequence[Part], asking: Asked) -> Part:
+def _joined(group: Group, parts: Sequence[Part]) -> Part:
     """Parts of one home stay one question to it: two conditions on the totals, one look-up."""
     pieces = _pieces(group.join, parts)
     if len(pieces) == 1:
@@ -185,8 +206,6 @@ def _joined(group: Group, parts: Sequence[Part], asking: Asked) -> Part:
     clause = _join(group.join, [piece.clause for piece in pieces])
     absent = _join(group.join, [piece.absent if piece.home else piece.clause for piece in pieces])
     looks = sum(piece.looks for piece in pieces if piece.home)
-    if group.join is Join.ANY and looks > 1 and asking.dialect == "sqlite":
-        alone, looks = looked_up_once(clause, home, absent), 1
     return Part(clause, home, absent, alone, looks)
 
 

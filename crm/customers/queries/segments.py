@@ -18,6 +18,7 @@ from crm.customers.queries.segment_rules import (
     condition,
     meaning,
     members,
+    narrowed,
     parse,
     part,
     problem,
@@ -43,6 +44,7 @@ __all__ = [
     "listed",
     "meaning",
     "members",
+    "narrowed",
     "parse",
     "problem",
     "sample",
@@ -92,26 +94,30 @@ def by_name() -> Select[Segment]:
 
 def count(session: Session, rule: object, *, now: datetime, viewer: User | None = None) -> int:
     """How many customers the rule means, within what `viewer` may see (None: all of them)."""
-    return _count(session, [_scope(viewer), condition(session, rule, now=now)])
+    return _count(session, narrowed(session, _everybody(viewer), rule, now=now))
 
 
-def _count(session: Session, where: Sequence[ColumnElement[bool]]) -> int:
+def _everybody(viewer: User | None) -> Select[int]:
+    return select(func.count()).select_from(Customer).where(_scope(viewer))
+
+
+def _count(session: Session, counting: Select[int]) -> int:
     with deadline(session, PATIENCE, too_slow()):
-        return session.scalar(select(func.count()).select_from(Customer).where(*where)) or 0
+        return session.scalar(counting) or 0
 
 
 def counted(session: Session, rule: object, *, now: datetime, viewer: User | None) -> Counted:
     """The count with its parts; two statements, whatever the rule."""
-    meant = condition(session, rule, now=now)
     groups = (
         select(Customer.stage, User.name, func.count())
         .outerjoin(User, User.id == Customer.owner_id)
-        .where(_scope(viewer), meant)
+        .where(_scope(viewer))
         .group_by(Customer.stage, User.id, User.name)
     )
+    groups = narrowed(session, groups, rule, now=now)
     with deadline(session, PATIENCE, too_slow()):
         rows = session.execute(groups).all()
-    everybody = _count(session, [_scope(viewer)])
+    everybody = _count(session, _everybody(viewer))
     stages: dict[Stage, int] = {}
     owners: dict[str | None, int] = {}
     for stage, owner, number in rows:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     True_,
     and_,
     collate,
-    exists,
     extract,
     false,
     func,
@@ -54,8 +53,8 @@ class Part:
     """A piece of a rule: a clause over `home` (None: the customer's own row).
 
     `absent` is the piece for customers who have no row there. A piece that also asks for other
-    things says in `alone` how it stands over `Customer` by itself; it looks `looks` times into
-    its home then.
+    things says in `alone` how it stands over `Customer` by itself; that looks `looks` times into
+    its home.
     """
 
     clause: Clause
@@ -106,17 +105,17 @@ def lifted(part: Part) -> Clause:
         return part.alone
     column = part.home.customer_id
     if isinstance(part.absent, True_):
-        return not_(exists().where(column == Customer.id, not_(part.clause)).correlate(Customer))
-    return exists().where(column == Customer.id, part.clause).correlate(Customer)
+        return not_(has_row(column, not_(part.clause)))
+    return has_row(column, part.clause)
 
 
-def looked_up_once(clause: Clause, home: Home, absent: Clause) -> Clause:
-    """The whole question put to the customer's row in `home`: one look-up however often named.
+def has_row(customer_id: Column, *where: Clause, of: Column = Customer.id) -> Clause:
+    """The customer has such a row: `customer_id` is the column there, `of` the one it matches.
 
-    SQLite runs every EXISTS by itself; PostgreSQL joins them, which this form would keep it from.
+    It selects that column rather than everything: an index that holds the rest then answers alone.
     """
-    asked = select(clause).where(home.customer_id == Customer.id).correlate(Customer)
-    return func.coalesce(asked.scalar_subquery(), absent)
+    rows = select(customer_id).where(customer_id == of, *where)
+    return rows.correlate(Customer.__table__).exists()
 
 
 def negated(part: Part) -> Part:

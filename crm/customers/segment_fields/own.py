@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from crm.core.messages import N_
@@ -14,6 +14,7 @@ from crm.customers.models import (
     names,
 )
 from crm.customers.segment_fields.bought import BOUGHT
+from crm.customers.segment_fields.clauses import has_row
 from crm.customers.segment_fields.fields import Options, SegmentField
 from crm.customers.segment_fields.kinds import Kind
 from crm.customers.segment_fields.nested import NESTED
@@ -25,10 +26,10 @@ MOST_OPTIONS = 300
 
 def has_tag(names: Sequence[str] | None) -> ColumnElement[bool]:
     """Customers with any of these tags (None: with any tag)."""
-    held = exists().where(CustomerTag.customer_id == Customer.id)
-    if names is not None:
-        held = held.where(CustomerTag.tag_id.in_(select(Tag.id).where(Tag.name.in_(names))))
-    return held.correlate(Customer)
+    if names is None:
+        return has_row(CustomerTag.customer_id)
+    wanted = select(Tag.id).where(Tag.name.in_(names))
+    return has_row(CustomerTag.customer_id, CustomerTag.tag_id.in_(wanted))
 
 
 def tags_held(session: Session, customer_ids: Sequence[int]) -> Mapping[int, Sequence[str]]:

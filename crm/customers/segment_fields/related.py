@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, and_, func, not_, select
 
 from crm.customers.models import Customer
 from crm.customers.segment_fields.clauses import (
@@ -15,6 +15,7 @@ from crm.customers.segment_fields.clauses import (
     Read,
     as_fen,
     compare,
+    has_row,
     negated,
     span,
     text_match,
@@ -40,8 +41,7 @@ class Related:
 
     def any(self, *more: Clause) -> Clause:
         """There is such a row."""
-        found = exists().where(self.key == self.mine, *self.where, *more)
-        return found.correlate(Customer.__table__)
+        return has_row(self.key, *self.where, *more, of=self.mine)
 
     def latest_clause(self, operator: Operator, value: Read, asked: Asked) -> Clause:
         """About the last one: it is in a span when one is, and none came after it."""

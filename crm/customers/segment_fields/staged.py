@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.core.messages import N_
 from crm.customers.models import Customer, Stage, StageChange, names
-from crm.customers.segment_fields.clauses import Clause
+from crm.customers.segment_fields.clauses import Clause, has_row
 from crm.customers.segment_fields.fields import SegmentField
 from crm.customers.segment_fields.kinds import Kind
 from crm.customers.segment_fields.related import Related, RelatedField
@@ -28,8 +28,9 @@ ENTERED = {
 def was_in_stage(values: Sequence[str] | None) -> Clause:
     """Customers who were ever in one of these stages, and those who are now."""
     wanted = list(Stage) if values is None else [Stage(value) for value in values]
-    entered = exists().where(StageChange.customer_id == Customer.id, StageChange.after.in_(wanted))
-    return Customer.stage.in_(wanted) | entered.correlate(Customer)
+    return Customer.stage.in_(wanted) | has_row(
+        StageChange.customer_id, StageChange.after.in_(wanted)
+    )
 
 
 def stages_been_in(session: Session, customer_ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
