@@ -1,6 +1,6 @@
 """What a segment's rule may ask: a closed registry of fields; every module adds its own."""
 
-from crm.customers.segment_fields.clauses import Asked, Home, Part, lifted, negated
+from crm.customers.segment_fields.clauses import Asked, Home, Part, has_row, lifted, negated
 from crm.customers.segment_fields.fields import SegmentField
 from crm.customers.segment_fields.kinds import (
     OPERATORS,
@@ -29,6 +29,7 @@ __all__ = [
     "SegmentField",
     "SegmentFields",
     "Shape",
+    "has_row",
     "lifted",
     "negated",
     "read_text",
