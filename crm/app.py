@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from crm.activities import api as activities_api
+from crm.activities import handlers as activity_handlers
 from crm.activities import panels as activity_panels
 from crm.activities import segment_fields as activity_fields
 from crm.activities import views as activity_views
@@ -23,12 +24,21 @@ from crm.customers import segment_fields as customer_fields
 from crm.customers.api import assignments as assignments_api
 from crm.customers.api import custom_fields as custom_fields_api
 from crm.customers.api import customers as customers_api
-from crm.customers.api import exports as exports_api
 from crm.customers.api import duplicates as duplicates_api
+from crm.customers.api import exports as exports_api
 from crm.customers.api import orders as orders_api
+from crm.customers.api import pool as pool_api
 from crm.customers.api import saved_views as views_api
 from crm.customers.api import segments as segments_api
-from crm.customers.events import CustomerAssigned, CustomersAssigned, SubjectsJoined
+from crm.customers.api import tags as tag_settings_api
+from crm.customers.events import (
+    CustomerAssigned,
+    CustomersAssigned,
+    CustomersMerged,
+    CustomersParted,
+    SubjectsJoined,
+)
+from crm.customers.panels import ownership as ownership_panels
 from crm.customers.queries import custom_fields as custom_field_queries
 from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import assignments as assignment_views
@@ -37,9 +47,12 @@ from crm.customers.views import customers as customer_views
 from crm.customers.views import duplicates as duplicate_views
 from crm.customers.views import exports as export_views
 from crm.customers.views import imports as import_views
+from crm.customers.views import list_columns as column_views
+from crm.customers.views import pool as pool_views
 from crm.customers.views import saved_views as view_views
 from crm.customers.views import search as search_views
 from crm.customers.views import segments as segment_views
+from crm.customers.views import tags as tag_views
 from crm.followups import api as followups_api
 from crm.followups import handlers as followup_handlers
 from crm.followups import panels as followup_panels
@@ -69,10 +82,13 @@ PAGES = [
     search_views.bp,
     segment_views.bp,
     assignment_views.bp,
+    pool_views.bp,
     import_views.bp,
     view_views.bp,
+    column_views.bp,
     export_views.bp,
     custom_field_views.bp,
+    tag_views.bp,
     duplicate_views.bp,
     outreach_views.bp,
     activity_views.bp,
@@ -85,12 +101,15 @@ APIS = [
     customers_api.blp,
     customers_api.tags_blp,
     custom_fields_api.blp,
+    tag_settings_api.blp,
+    tag_settings_api.groups_blp,
     orders_api.blp,
     duplicates_api.blp,
     segments_api.blp,
     views_api.blp,
     exports_api.blp,
     assignments_api.blp,
+    pool_api.blp,
     outreach_api.blp,
     activities_api.blp,
     followups_api.blp,
@@ -135,6 +154,8 @@ NAV = [
             ),
             NavItem(_l("Outbox"), "notices.outbox", "mail", roles=frozenset({"lead", "admin"})),
             NavItem(_l("Fields"), "custom_fields.index", "edit", roles=frozenset({"admin"})),
+            NavItem(_l("Pool rules"), "pool.index", "users", roles=frozenset({"admin"})),
+            NavItem(_l("Tags"), "tags.index", "tag", roles=frozenset({"lead", "admin"})),
             NavItem(_l("Users"), "users.index", "users-group", roles=frozenset({"admin"})),
         ],
     ),
@@ -227,6 +248,19 @@ def wire_events() -> EventBus:
     )
     bus.subscribe(CustomerAssigned, followup_handlers.follow_owner)
     bus.subscribe(CustomersAssigned, followup_handlers.follow_owners)
+    # Follow-ups name their targets, so they let go of them first and come back last.
+    bus.subscribe(
+        CustomersMerged,
+        followup_handlers.merge_contacts,
+        activity_handlers.merge_targets,
+        outreach_handlers.merge_contacts,
+    )
+    bus.subscribe(
+        CustomersParted,
+        outreach_handlers.part_contacts,
+        activity_handlers.part_targets,
+        followup_handlers.part_contacts,
+    )
     bus.subscribe(ActivityLaunched, followup_handlers.start_planning)
     return bus
 
@@ -236,6 +270,7 @@ def wire_segment_fields() -> SegmentFields:
     return SegmentFields(
         *customer_fields.OWN,
         *customer_fields.PROFILE,
+        customer_fields.TAG_GROUP,
         *outreach_fields.FIELDS,
         *activity_fields.FIELDS,
         *followup_fields.FIELDS,
@@ -246,8 +281,9 @@ def wire_segment_fields() -> SegmentFields:
 def wire_panels() -> Panels:
     """What upper modules show on lower modules' pages."""
     panels = Panels()
-    panels.offer("customers.column", outreach_panels.COLUMN)
+    panels.offer("customers.column", outreach_panels.COLUMN, ownership_panels.COLUMN)
     panels.offer("customers.card", outreach_panels.CARD, followup_panels.CARD, activity_panels.CARD)
+    panels.offer("customers.card", ownership_panels.CARD)
     panels.offer(
         "customers.timeline",
         *outreach_panels.TIMELINE,

@@ -125,6 +125,11 @@ ERRORS: dict[str, str] = {
         "“%(value)s” cannot be a choice: commas and semicolons part choices in files."
     ),
     "customers.choices_many": N_("A field has at most %(limit)s choices."),
+    "customers.tag_taken": N_("There is a tag called “%(name)s” already. Merge the two instead."),
+    "customers.tag_into_itself": N_("Choose another tag to merge this one into."),
+    "customers.tag_in_use": N_("Segments ask for “%(name)s”, so it stays: %(users)s."),
+    "customers.tag_undo_too_late": N_("A tag can be brought back for %(days)s days, and once."),
+    "customers.tag_group_taken": N_("There is a group called “%(name)s” already."),
     "customers.already_owned": N_("Somebody else took this customer first."),
     "customers.owner_unknown": N_("Choose a colleague of your team."),
     "customers.too_many_at_once": N_("Choose between 1 and %(limit)s customers at once."),

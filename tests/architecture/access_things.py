@@ -1,13 +1,14 @@
 """What stands behind the addresses of the access table: one builder per kind of thing."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from crm.customers.models import CustomField, Segment
-from crm.customers.services import segments
+from crm.customers.models import CustomField, Segment, Tag, TagGroup
+from crm.customers.services import segments, tag_settings
 from crm.users.models import ApiToken, PasswordReset, User, UserSession
 from crm.users.rules import digest
 from crm.users.services import sessions
@@ -16,7 +17,7 @@ from tests.architecture import access_table as table
 from tests.conftest import NOW
 from tests.factories.activities import make_activity, make_goal, make_plan
 from tests.factories.custom_fields import make_field
-from tests.factories.customers import make_assignment, make_customer, make_tag
+from tests.factories.customers import make_assignment, make_customer, make_tag, make_tag_group
 from tests.factories.duplicates import make_pair
 from tests.factories.followups import make_followup
 from tests.factories.imports import make_import
@@ -68,6 +69,25 @@ def _custom_field(session: Session, owner: User | None) -> dict[str, Any]:
     del owner
     count = session.scalar(select(func.count()).select_from(CustomField))
     return {"field_id": make_field(session, label=f"字段 {count}").id}
+
+
+def _tag(session: Session, owner: User | None) -> dict[str, Any]:
+    del owner
+    count = session.scalar(select(func.count()).select_from(Tag))
+    into = make_tag(session, "留下的")
+    return {"tag_id": make_tag(session, f"标签 {count}").id, "into_id": into.id}
+
+
+def _tag_group(session: Session, owner: User | None) -> dict[str, Any]:
+    del owner
+    count = session.scalar(select(func.count()).select_from(TagGroup))
+    return {"group_id": make_tag_group(session, f"组 {count}").id}
+
+
+def _tag_removal(session: Session, owner: User | None) -> dict[str, Any]:
+    tag = session.get_one(Tag, _tag(session, owner)["tag_id"])
+    by = make_user(session, role="admin")
+    return {"removal_id": tag_settings.remove(session, tag, by=by, now=datetime.now(UTC)).id}
 
 
 def _followup(session: Session, owner: User | None) -> dict[str, Any]:
@@ -172,12 +192,17 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "reset": _reset,
     "segment": _segment,
     "suppression": _suppression,
+    "tag": _tag,
+    "tag_group": _tag_group,
+    "tag_removal": _tag_removal,
     "team": _team,
     "user_session": _user_session,
     "view": _view,
 }
 #: Kinds that nobody owns: built once, without an owner.
-UNOWNED = frozenset({"custom_field", "person", "reset", "segment", "team"})
+UNOWNED = frozenset(
+    {"custom_field", "person", "reset", "segment", "tag", "tag_group", "tag_removal", "team"}
+)
 #: Kinds that always belong to somebody.
 ALWAYS_OWNED = frozenset(
     {

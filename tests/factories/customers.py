@@ -21,6 +21,9 @@ from crm.customers.models import (
     PointKind,
     Stage,
     Tag,
+    TagColour,
+    TagGroup,
+    TagPlace,
     Way,
 )
 from crm.customers.rules import normalise
@@ -77,6 +80,20 @@ def make_tag(session: Session, name: str = "老客", *, customer: Customer | Non
         session.add(CustomerTag(customer_id=customer.id, tag_id=tag.id, created_at=NOW))
         session.flush()
     return tag
+
+
+def make_tag_group(
+    session: Session, name: str = "价值", *tags: Tag, colour: TagColour = TagColour.PINE
+) -> TagGroup:
+    """A group with these tags in it."""
+    group = TagGroup(name=name, colour=colour, created_at=NOW)
+    session.add(group)
+    session.flush()
+    for tag in tags:
+        session.add(TagPlace(tag_id=tag.id, group_id=group.id))
+        session.flush()
+        session.expire(tag, ["group"])
+    return group
 
 
 def make_order(session: Session, customer: Customer | None = None, **values: Any) -> Order:

@@ -14,11 +14,13 @@ from crm.customers.segment_fields.own import OWN
 from crm.customers.segment_fields.profile import PROFILE
 from crm.customers.segment_fields.registry import SegmentFields
 from crm.customers.segment_fields.related import Related, RelatedField
+from crm.customers.segment_fields.tag_groups import TAG_GROUP
 
 __all__ = [
     "OPERATORS",
     "OWN",
     "PROFILE",
+    "TAG_GROUP",
     "Asked",
     "Home",
     "Kind",
