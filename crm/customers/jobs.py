@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from crm.core.jobs import Job
 from crm.customers.services import duplicates, exporting, importing, saved_views, segments
+from crm.customers.services import duplicates, exporting, importing, pool, saved_views, segments
 
 JOBS = (
     Job("read imports in", timedelta(seconds=2), importing.advance, everywhere=True),
@@ -11,5 +12,6 @@ JOBS = (
     Job("delete old exports", timedelta(hours=1), exporting.forget_expired),
     Job("forget deleted views", timedelta(hours=24), saved_views.forget_deleted),
     Job("look for duplicates", timedelta(seconds=5), duplicates.advance),
+    Job("return silent customers to the pool", timedelta(minutes=10), pool.return_silent),
     Job("count segments again", timedelta(hours=1), segments.count_stale),
 )

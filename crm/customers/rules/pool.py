@@ -7,6 +7,7 @@ from crm.core.company import Company
 
 #: From so many days left on a rep is warned; a new rule takes nobody before these are over.
 WARNED_DAYS = 7
+URGENT_DAYS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

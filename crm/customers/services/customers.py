@@ -8,14 +8,17 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crm.core import audit
 from crm.core.company import company
 from crm.core.errors import Conflict, Invalid, NotAllowed
+from crm.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from crm.core.events import publish
 from crm.customers import queries
 from crm.customers.events import CustomerAssigned
 from crm.customers.models import (
     Customer,
     CustomerKind,
+    OwnerReason,
     PurchasingPower,
     Sex,
     Stage,
@@ -23,6 +26,8 @@ from crm.customers.models import (
 )
 from crm.customers.rules import normalise
 from crm.customers.services import contacts, custom_fields, duplicates, stages, timeline
+from crm.customers.services import contacts, custom_fields, duplicates, pool, stages, timeline
+from crm.customers.services.owners import Cause, write_down
 from crm.users import policies
 from crm.users.models import Role, User
 
@@ -176,9 +181,14 @@ def _owner(session: Session, owner_id: int | None, by: User) -> User | None:
 
 def _hand_over(session: Session, customer: Customer, owner: User | None, cause: Cause) -> None:
     before_id = customer.owner_id
+    before_id, by = customer.owner_id, cause.by
+    if by is None:
+        raise ValueError("one customer is handed over by somebody")
     # Two who press at once: the second finds the first one's row under the lock.
-    if cause.by is not None:
-        queries.get_locked(session, customer.id, visible_to=cause.by)
+    try:
+        queries.get_locked(session, customer.id, visible_to=by)
+    except NotFound as gone:  # out of sight: a colleague has it now
+        raise Conflict("customers.already_owned") from gone
     if customer.owner_id != before_id:
         raise Conflict("customers.already_owned")
     customer.owner = owner

@@ -98,7 +98,7 @@ def _tell_timelines(session: Session, owner_ids: set[int | None], cause: Cause) 
         if owner_id is None:
             expired = cause.reason is OwnerReason.EXPIRED
             kind = "customers.expired" if expired else "customers.returned"
-            details = {"note": cause.note}
+            details = {"days" if expired else "note": cause.note}
         theirs = (
             OwnerChange.after_id.is_(None) if owner_id is None else OwnerChange.after_id == owner_id
         )

@@ -100,6 +100,9 @@ def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
         "customers.claimed": gettext("Taken from the pool"),
         "customers.assigned": gettext("Given to %(owner)s", owner=entry.details.get("owner", "")),
         "customers.returned": gettext("Given back to the pool"),
+        "customers.expired": gettext(
+            "Back to the pool: no contact for %(days)s days", days=entry.details.get("days", "")
+        ),
         "customers.imported": gettext("Came in by import"),
     }
     title = titles.get(entry.kind, gettext("Note"))
