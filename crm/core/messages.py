@@ -130,6 +130,8 @@ ERRORS: dict[str, str] = {
     "customers.tag_in_use": N_("Segments ask for “%(name)s”, so it stays: %(users)s."),
     "customers.tag_undo_too_late": N_("A tag can be brought back for %(days)s days, and once."),
     "customers.tag_group_taken": N_("There is a group called “%(name)s” already."),
+    "customers.person_nobody": N_("Write at least a name, a phone or an e-mail address."),
+    "customers.too_many_persons": N_("A customer has at most %(limit)s contact persons."),
     "customers.already_owned": N_("Somebody else took this customer first."),
     "customers.owner_unknown": N_("Choose a colleague of your team."),
     "customers.too_many_at_once": N_("Choose between 1 and %(limit)s customers at once."),

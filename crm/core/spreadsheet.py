@@ -13,10 +13,10 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeAlias, cast
 
 from crm.core.errors import Invalid
 
@@ -36,6 +36,10 @@ _FORMULA = re.compile("[\\s\"']*[=+\\-@＝＋－＠]|[\t\r]")
 _NUMBER = re.compile(r"[+-]?[0-9][0-9 .,()-]*")
 # A GBK text is now and then valid UTF-8 by chance; more than this share of its lines is not chance.
 _CHANCE = 20
+
+
+#: The row that names the columns (0: none does), or who finds it among the first rows.
+HeaderRow: TypeAlias = int | Callable[[Sequence[Sequence[str]]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +79,14 @@ def prepare(
     target: Path,
     *,
     encoding: str | None = None,
-    header_row: int = 1,
+    header_row: HeaderRow = 1,
+    delimiter: str | None = None,
     limits: Limits | None = None,
 ) -> Layout:
     """Check a CSV file (plain or gzip) and copy it to `target` as UTF-8. Raises Invalid by name."""
     limits = limits or Limits()
     found, content_hash = _copy_as_utf8(source, target, encoding, limits)
-    with target.open("rb") as copy:
-        sample = copy.read(_SAMPLE).decode("utf-8", "ignore")
-    delimiter = _delimiter_of(sample)
+    delimiter, header_row = _shape_of(target, delimiter, header_row)
     columns, start, row_count = _check_rows(target, delimiter, header_row, limits)
     return Layout(
         encoding=found,
@@ -271,21 +274,28 @@ def _is_mostly_utf8(source: Path) -> bool:
     return valid * _CHANCE > broken
 
 
-def _delimiter_of(sample: str) -> str:
-    """The delimiter that gives the most even rows, then the widest ones."""
+def _shape_of(path: Path, delimiter: str | None, header_row: HeaderRow) -> tuple[str, int]:
+    """The delimiter, and the row that names the columns."""
+    with path.open("rb") as copy:
+        sample = copy.read(_SAMPLE).decode("utf-8", "ignore")
     cut = sample.rfind("\n")
     text = sample[: cut + 1] if cut >= 0 else sample
+    shapes = {one: _shape(text, one, header_row) for one in (delimiter or DELIMITERS)}
+    likely = max(shapes, key=lambda one: shapes[one][0])
+    return likely, shapes[likely][1]
 
-    def evenness(delimiter: str) -> tuple[bool, float, int]:
-        try:
-            widths = [len(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
-        except csv.Error:
-            return (False, 0.0, 0)
-        usual = max(set(widths), key=widths.count) if widths else 0
-        first = widths[0] if widths else 0
-        return (first > 1, widths.count(first) / max(1, len(widths)), usual)
 
-    return max(DELIMITERS, key=evenness)
+def _shape(text: str, delimiter: str, header_row: HeaderRow) -> tuple[tuple[bool, float, int], int]:
+    """How even the rows are with this delimiter, then how wide; and where the header stands."""
+    try:
+        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    except csv.Error:
+        return (False, 0.0, 0), header_row if isinstance(header_row, int) else 1
+    number = header_row if isinstance(header_row, int) else header_row(rows)
+    widths = [len(row) for row in rows[max(0, number - 1) :] if row]
+    usual = max(set(widths), key=widths.count) if widths else 0
+    first = widths[0] if widths else 0
+    return (first > 1, widths.count(first) / max(1, len(widths)), usual), number
 
 
 def _check_rows(
@@ -303,6 +313,8 @@ def _check_rows(
                     columns, start = _columns(cells, limits), lines.end
                 elif count > limits.rows + header_row:
                     raise Invalid("import.too_many_rows", limit=limits.rows)
+                elif not columns and not header_row:
+                    columns = _columns([""] * len(cells), limits)
         except csv.Error as failure:
             too_long = "field limit" in str(failure)
             code = "import.field_too_long" if too_long else "import.csv_malformed"

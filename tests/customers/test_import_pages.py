@@ -104,7 +104,8 @@ def test_a_corrected_file_of_refused_rows_can_be_imported_again(
     ("content", "text"),
     [
         (b"", "The file is empty."),
-        (b"PK\x03\x04...", "This is not a CSV file."),
+        (b"PK\x03\x04...", "The file is damaged or cut off."),
+        (b"%PDF-1.7", "This is neither CSV nor an Excel workbook"),
         ("姓名,姓名\n1,2\n".encode(), "stands in the header twice"),
     ],
 )

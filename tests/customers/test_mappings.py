@@ -75,7 +75,7 @@ def test_a_mapping_survives_its_json() -> None:
         '{"columns": {"colour": "c"}}',
         '{"columns": {"number": "a", "ordered_at": "b", "amount": "c"}, "blank": "NA"}',
         '{"columns": {"number": "a", "ordered_at": "b", "amount": "c"}, "existing": "burn"}',
-        '{"columns": {"number": "a", "ordered_at": "b", "amount": "c"}, "header_row": 0}',
+        '{"columns": {"number": "a", "ordered_at": "b", "amount": "c"}, "header_row": -1}',
         '{"columns": {"number": "a", "ordered_at": "b", "amount": "c"}, "header_row": true}',
         '{"columns": {"number": "a", "ordered_at": "b", "amount": "c"}, "source": 7}',
         '{"columns": {"number": "a", "ordered_at": "b", "amount": "c"}, "values": {"status": 1}}',

@@ -16,6 +16,7 @@ def make_import(
 ) -> Import:
     """An uploaded customers file that waits for its columns."""
     columns = text.splitlines()[0].split(",")
+    start = len(text.splitlines(keepends=True)[0].encode())
     item = Import(
         public_id=uuid.uuid4().hex,
         kind=ImportKind.CUSTOMERS,
@@ -26,7 +27,8 @@ def make_import(
         columns=columns,
         size=len(text.encode()),
         row_count=text.count("\n") - 1,
-        cursor=len(text.splitlines(keepends=True)[0].encode()),
+        start=start,
+        cursor=start,
         mapping=mappings.guess("customers", columns).as_json(),
         by_id=owner.id,
         created_at=NOW,

@@ -4,7 +4,7 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.core.db import Model, PrimaryKey, PublicId, enum_type
@@ -102,7 +102,7 @@ class ImportedCustomer(Model):
         ForeignKey("customers.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     line: Mapped[int]
-    is_new: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    is_new: Mapped[bool] = mapped_column(default=False, server_default=literal_column("false"))
     stays: Mapped[str | None] = mapped_column(String(40))
 
 

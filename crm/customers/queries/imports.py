@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from crm.core.errors import NotFound
-from crm.customers.models import Import, ImportRejection
+from crm.customers.models import Customer, Import, ImportedCustomer, ImportRejection
 from crm.users import policies
 from crm.users.models import User
 
@@ -45,6 +45,18 @@ def get(session: Session, import_id: int, *, visible_to: User, lock: bool = Fals
 def refusals(session: Session, item: Import, *, count: int) -> list[ImportRejection]:
     """The first rows that were not taken."""
     return list(session.scalars(_refusals(item, after=0).limit(count)))
+
+
+def staying(session: Session, item: Import, *, count: int) -> list[tuple[Customer, str]]:
+    """Customers whom an undo has left as they are, each with the reason."""
+    found = (
+        select(Customer, ImportedCustomer.stays)
+        .join(ImportedCustomer, ImportedCustomer.customer_id == Customer.id)
+        .where(ImportedCustomer.import_id == item.id, ImportedCustomer.stays.is_not(None))
+        .order_by(Customer.id)
+        .limit(count)
+    )
+    return [(row[0], row[1] or "") for row in session.execute(found)]
 
 
 def all_refusals(session: Session, item: Import) -> Iterator[ImportRejection]:

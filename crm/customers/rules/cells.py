@@ -10,13 +10,24 @@ from crm.core.errors import Invalid
 from crm.customers.rules.mappings import Mapping
 
 LIMITS = {
-    "external_id": 100, "name": 120, "company": 160, "phone": 60, "email": 400, "region": 80,
+    "external_id": 100, "name": 120, "given_name": 60, "family_name": 59, "company": 160, "phone": 60, "email": 400, "region": 80,
     "source": 80, "note": 20_000, "tags": 1_000, "owner": 254, "number": 100, "channel": 80,
     "customer_external_id": 100, "customer_name": 120, "customer_region": 80,
     "product_code": 100, "product_name": 200,
 }  # fmt: skip
 LONGEST_CELL = 400
 
+#: What a spreadsheet shows where it has no value.
+ERRORS = frozenset(
+    {
+        "#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#SPILL!", "#CALC!",
+        "#FORMULA!", "#ERROR!",
+    }
+)  # fmt: skip
+
+_MARKED = "'=#"
+_NUMBER_AS_TEXT = re.compile(r'="(\d+)"')
+_SHORTENED = re.compile(r"\d(?:\.\d+)?[eE]\+\d+")
 _AS_FLOAT = re.compile(r"(-?\d+)\.0+")
 
 E = TypeVar("E", bound=Enum)
@@ -66,7 +77,7 @@ class Cells:
                 continue
             if len(text) > limit:
                 raise Refused("import.value_too_long", field=name, value=str(limit))
-            found[name] = spreadsheet.verbatim(text) if text[0] == "'" else text
+            found[name] = text if text[0] not in _MARKED else _meant(name, text)
         for name in self._whole:
             if (text := found.get(name, "")) and (whole := _AS_FLOAT.fullmatch(text)):
                 found[name] = whole[1]
@@ -76,12 +87,27 @@ class Cells:
         return found
 
 
+def must_be_whole(field: str, text: str | None) -> None:
+    """Refuse a number that a spreadsheet has shortened, as in 3.3E+17: its digits are lost."""
+    if text and "+" in text and _SHORTENED.fullmatch(text):
+        raise Refused("customers.phone_as_number", field=field, value=text)
+
+
 def must_be_sound(cells: Sequence[str], width: int) -> None:
     """Refuse a row with another number of cells than the header, or with what is no text."""
     if len(cells) != width and (len(cells) < width or any(cells[width:])):
         raise Refused("import.row_shape", value=f"{len(cells)}/{width}")
     if spreadsheet.has_control_characters(cells):
         raise Refused("import.row_control_character")
+
+
+def _meant(field: str, text: str) -> str:
+    """A cell that begins with a mark: our own apostrophe, a shop's ="123", or an error."""
+    if text in ERRORS:
+        raise Refused("import.cell_error", field=field, value=text)
+    if number := _NUMBER_AS_TEXT.fullmatch(text):
+        return number[1]
+    return spreadsheet.verbatim(text)
 
 
 def read_all(

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from crm.customers.models import CustomerKind, Stage
 from crm.customers.rules import normalise
-from crm.customers.rules.cells import Cells, Refused, must_be_sound, value_of, word
+from crm.customers.rules.cells import (
+    Cells,
+    Refused,
+    must_be_sound,
+    must_be_whole,
+    value_of,
+    word,
+)
 from crm.customers.rules.headers import CUSTOMERS, HEADERS
 from crm.customers.rules.mappings import Mapping
 
@@ -14,6 +21,7 @@ LONGEST_TAG = 60
 LONGEST_PINYIN = 200
 LONGEST_INITIALS = 40
 
+_HAN = re.compile("[\u3400-\u9fff]")
 _BETWEEN_TAGS = re.compile(r"[,;|，；、\n]+")
 
 STAGE_WORDS = {
@@ -60,6 +68,8 @@ class CustomerRows:
         must_be_sound(cells, self._width)
         get = self._cells.read(cells).get
         name, company, external_id = get("name", ""), get("company", ""), get("external_id")
+        name = name or _full_name(get("given_name", ""), get("family_name", ""))
+        must_be_whole("external_id", external_id)
         phone = value_of("phone", normalise.phone, get("phone"))
         email = value_of("email", normalise.email, get("email"))
         if not (name or company or external_id or phone or email):
@@ -86,6 +96,12 @@ def search_spelling(name: str, company: str) -> tuple[str, str]:
     """How the record is found by typing: pinyin and initials of the name, else of the company."""
     spelling = normalise.pinyin(name or company)
     return spelling.full[:LONGEST_PINYIN], spelling.initials[:LONGEST_INITIALS]
+
+
+def _full_name(given: str, family: str) -> str:
+    if family and _HAN.search(family + given):
+        return family + given
+    return f"{given} {family}".strip()
 
 
 def _tags(text: str | None) -> tuple[str, ...]:

@@ -13,11 +13,14 @@ from crm.core.spreadsheet import plain_header
 from crm.customers.rules.headers import CUSTOMERS, HEADERS, ORDERS
 
 #: What happens to a customer who is known already.
-FILL, REPLACE, SKIP = "fill", "replace", "skip"
+FILL, MERGE, REPLACE, SKIP = "fill", "merge", "replace", "skip"
+CHOICES = (FILL, MERGE, REPLACE, SKIP)
 
 LINE_FIELDS = frozenset({"product_code", "product_name", "quantity", "unit_price"})
 #: One of these says who a customer is.
-NAMING_FIELDS = ("external_id", "name", "company", "phone", "email")
+NAMING_FIELDS = (
+    "external_id", "name", "given_name", "family_name", "company", "phone", "email",
+)  # fmt: skip
 
 _OPTIONS = frozenset(
     {
@@ -110,8 +113,8 @@ def check(mapping: Mapping) -> None:
     named = (*mapping.columns, *mapping.values, *mapping.defaults, *mapping.whole_numbers)
     if unknown := [name for name in named if name not in fields]:
         raise _wrong(f"unknown field {unknown[0]}")
-    if mapping.existing not in (FILL, REPLACE, SKIP):
-        raise _wrong(f"existing must be {FILL}, {REPLACE} or {SKIP}")
+    if mapping.existing not in CHOICES:
+        raise _wrong(f"existing must be one of {', '.join(CHOICES)}")
     if missing := _missing(mapping):
         raise Invalid("import.header_missing", fields=", ".join(missing))
 
@@ -187,6 +190,6 @@ def _list(data: Mappable[str, Any], name: str) -> tuple[str, ...]:
 
 def _header_row(data: Mappable[str, Any]) -> int:
     found = data.get("header_row", 1)
-    if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= 100:  # noqa: PLR2004 - a title block
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= 100:  # noqa: PLR2004 - a title block
         raise _wrong("header_row is not a row number")
     return found

@@ -13,7 +13,14 @@ from zoneinfo import ZoneInfo
 from crm.core import money
 from crm.customers.models import OrderStatus
 from crm.customers.rules import normalise
-from crm.customers.rules.cells import Cells, Refused, must_be_sound, value_of, word
+from crm.customers.rules.cells import (
+    Cells,
+    Refused,
+    must_be_sound,
+    must_be_whole,
+    value_of,
+    word,
+)
 from crm.customers.rules.customer_rows import CustomerRow
 from crm.customers.rules.headers import HEADERS, ORDERS
 from crm.customers.rules.mappings import LINE_FIELDS, Mapping
@@ -32,6 +39,13 @@ STATUS_WORDS = {
     "待发货": OrderStatus.PAID, "待收货": OrderStatus.PAID, "已付款": OrderStatus.PAID,
     "已发货": OrderStatus.PAID, "交易成功": OrderStatus.COMPLETED, "已完成": OrderStatus.COMPLETED,
     "交易关闭": OrderStatus.CANCELLED, "已取消": OrderStatus.CANCELLED,
+    "付款以前，卖家或买家主动关闭交易": OrderStatus.CANCELLED,
+    "付款以前,卖家或买家主动关闭交易": OrderStatus.CANCELLED,
+    "付款以后用户退款成功，交易自动关闭": OrderStatus.CANCELLED,
+    "付款以后用户退款成功,交易自动关闭": OrderStatus.CANCELLED,
+    "已支付": OrderStatus.PAID, "已签收": OrderStatus.PAID, "交易完成": OrderStatus.COMPLETED,
+    "等待付款": OrderStatus.UNPAID, "待支付": OrderStatus.UNPAID,
+    "已退款": OrderStatus.CANCELLED, "全额退款": OrderStatus.CANCELLED,
     "已关闭": OrderStatus.CANCELLED, "作废": OrderStatus.VOID, "草稿": OrderStatus.DRAFT,
     **{status.value: status for status in OrderStatus},
 }  # fmt: skip
@@ -96,6 +110,8 @@ class OrderRows:
         number = found.get("number")
         if not number:
             raise Refused("import.value_missing", field="number")
+        must_be_whole("number", number)
+        must_be_whole("customer_external_id", found.get("customer_external_id"))
         has_orders = self.mapping.has_orders
         ordered_at = self._moment("ordered_at", found)
         if has_orders and ordered_at is None:

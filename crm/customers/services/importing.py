@@ -6,15 +6,16 @@ orders) the totals of the customers met.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.orm import Session
 
-from crm.core import bulk, files, spreadsheet
+from crm.core import bulk, spreadsheet
 from crm.core.company import company
 from crm.core.db import dialect_name
 from crm.core.errors import Conflict, Invalid, NotFound
@@ -38,8 +39,18 @@ from crm.customers.rules.cells import Refusal
 from crm.customers.rules.customer_rows import CustomerRows
 from crm.customers.rules.mappings import Mapping
 from crm.customers.rules.order_rows import OrderRows
-from crm.customers.services import importing_customers, importing_orders, stages, stats
+from crm.customers.services import (
+    importing_checks,
+    importing_customers,
+    importing_files,
+    importing_mappings,
+    importing_orders,
+    importing_undo,
+    stages,
+    stats,
+)
 from crm.customers.services.importing_customers import Taken
+from crm.customers.services.importing_files import Reading, file_of
 from crm.users import policies
 from crm.users.models import User
 
@@ -48,8 +59,15 @@ RECORDS_A_STEP = 4_000
 #: Tables that an import fills while it looks things up in them.
 GROWING = (Customer, ContactPoint, Order, OrderLine, ImportedCustomer, ImportedOrder)
 LONGEST_FILE_NAME = 255
+CANCELLABLE = (
+    ImportState.PREPARED,
+    ImportState.CHECKING,
+    ImportState.CHECKED,
+    ImportState.RUNNING,
+)
 
-FOLDER = "imports"
+#: States in which the worker has something to do.
+WORKING = (ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)
 #: Orders are known by source and number, so they need one.
 UNNAMED_SOURCE = "import"
 
@@ -64,7 +82,9 @@ class NewImport:
     mapping: Mapping | None = None
     encoding: str | None = None
     source: str = ""
+    sheet: str | None = None
     limits: Limits | None = None
+    keep_original: bool = False
 
 
 def upload(session: Session, wanted: NewImport, *, by: User, now: datetime) -> Import:
@@ -74,48 +94,61 @@ def upload(session: Session, wanted: NewImport, *, by: User, now: datetime) -> I
     """
     policies.require(by, "customers.import")
     mapping = wanted.mapping
-    item = Import(public_id=uuid.uuid4().hex, kind=wanted.kind, state=ImportState.PREPARED)
-    kept = file_of(session, item)
-    try:
-        layout = spreadsheet.prepare(
-            wanted.path,
-            kept,
-            encoding=wanted.encoding or (mapping.encoding if mapping else None),
-            header_row=mapping.header_row if mapping else 1,
-            limits=wanted.limits,
-        )
-    except Invalid:
-        kept.unlink(missing_ok=True)
-        raise
+    item = Import(
+        public_id=uuid.uuid4().hex,
+        kind=wanted.kind,
+        state=ImportState.PREPARED,
+        file_name=wanted.file_name[:LONGEST_FILE_NAME],
+        by_id=by.id,
+        created_at=now,
+    )
+    reading = Reading(
+        encoding=wanted.encoding or (mapping.encoding if mapping else None),
+        sheet=wanted.sheet,
+        header_row=mapping.header_row if mapping else None,
+        limits=wanted.limits,
+    )
+    header_row = importing_files.keep(session, item, wanted.path, reading)
+    if wanted.keep_original:
+        importing_files.keep_original(session, item, wanted.path)
+    source = wanted.source or (UNNAMED_SOURCE if wanted.kind is ImportKind.ORDERS else "")
     if mapping is None:
-        source = wanted.source or (UNNAMED_SOURCE if wanted.kind is ImportKind.ORDERS else "")
-        mapping = mappings.guess(wanted.kind.value, layout.columns, source=source)
-    item.file_name = wanted.file_name[:LONGEST_FILE_NAME]
-    item.content_hash = layout.content_hash
-    item.encoding = layout.encoding
-    item.delimiter = layout.delimiter
-    item.columns = list(layout.columns)
-    item.size = layout.size
-    item.row_count = layout.row_count
-    item.cursor = layout.start
-    item.mapping = mapping.as_json()
-    item.by_id = by.id
-    item.created_at = now
+        mapping = importing_mappings.understood(session, item, source=source)
+    item.mapping = replace(mapping, header_row=header_row or 1).as_json()
     session.add(item)
     session.flush()
     return item
 
 
+def read_again(session: Session, item: Import, reading: Reading, *, by: User) -> None:
+    """Choose another sheet, header row or encoding; what the columns mean is found out anew."""
+    policies.require(by, "customers.import")
+    header_row = importing_files.read_again(session, item, reading)
+    source = mapping_of(item).source
+    mapping = importing_mappings.understood(session, item, source=source)
+    item.mapping = replace(mapping, header_row=header_row or 1).as_json()
+
+
+def check(session: Session, item: Import, mapping: Mapping, *, by: User, now: datetime) -> None:
+    """Let the worker try every row without writing one. Refuses what `begin` would refuse."""
+    _accept(item, mapping, by=by)
+    _start_over(session, item, ImportState.CHECKING, now=now)
+
+
+def change_mapping(session: Session, item: Import, *, by: User) -> None:
+    """Back from the check to the columns."""
+    policies.require(by, "customers.import")
+    if item.state not in (ImportState.CHECKING, ImportState.CHECKED):
+        raise Conflict("import.already_running")
+    _start_over(session, item, ImportState.PREPARED, now=None)
+
+
 def begin(session: Session, item: Import, mapping: Mapping, *, by: User, now: datetime) -> None:
     """Let the worker read it in with this mapping. Refuses one that the file cannot satisfy."""
-    del now
-    policies.require(by, "customers.import")
-    if item.state is not ImportState.PREPARED:
-        raise Conflict("import.already_running")
-    mappings.check(mapping)
-    mappings.match(mapping, item.columns)
-    item.mapping = mapping.as_json()
-    item.state = ImportState.RUNNING
+    _accept(item, mapping, by=by)
+    _start_over(session, item, ImportState.RUNNING, now=now)
+    importing_mappings.remember(session, item, mapping, by=by, now=now)
+    importing_files.forget_original(session, item)
 
 
 def start(session: Session, wanted: NewImport, *, by: User, now: datetime) -> Import:
@@ -129,14 +162,15 @@ def start(session: Session, wanted: NewImport, *, by: User, now: datetime) -> Im
 def cancel(session: Session, item: Import, *, by: User, now: datetime) -> None:
     """Stop before the next step. What has been read stays."""
     policies.require(by, "customers.import")
-    if item.state not in (ImportState.PREPARED, ImportState.RUNNING):
+    if item.state not in CANCELLABLE:
         raise Conflict("import.already_over")
+    importing_files.forget_original(session, item)
     item.state = ImportState.CANCELLED
     item.finished_at = now
 
 
 def advance(session: Session, now: datetime) -> bool:
-    """One step of the oldest running import. True while there is more to do for any."""
+    """One step of the oldest import at work. True while there is more to do for any."""
     # As it is in the database now: a session that knew it before it was begun would wait for ever.
     claimed = _running().limit(1).with_for_update(skip_locked=True)
     item = session.scalar(claimed.execution_options(populate_existing=True))
@@ -147,11 +181,11 @@ def advance(session: Session, now: datetime) -> bool:
 
 
 def advance_one(session: Session, item: Import, now: datetime) -> bool:
-    """One step of this import, after whoever is at one now. True while it is running."""
+    """One step of this import, after whoever is at one now. True while it is at work."""
     session.refresh(item, with_for_update=True)
-    if item.state is ImportState.RUNNING:
+    if item.state in WORKING:
         _step(session, item, now)
-    return item.state is ImportState.RUNNING
+    return item.state in WORKING
 
 
 def mapping_of(item: Import) -> Mapping:
@@ -159,21 +193,41 @@ def mapping_of(item: Import) -> Mapping:
     return mappings.read(item.mapping, kind=item.kind.value)
 
 
-def file_of(session: Session, item: Import) -> Path:
-    return files.folder(session, FOLDER) / f"{item.public_id}.csv"
-
-
 def preview(session: Session, item: Import, *, count: int) -> list[list[str]]:
     """The first rows of a file that waits for its mapping."""
     path = file_of(session, item)
     if not path.exists():
         raise NotFound("import.file_lost")
-    chunk = spreadsheet.read_chunk(path, item.delimiter, start=item.cursor, limit=count)
+    chunk = spreadsheet.read_chunk(path, item.delimiter, start=item.start, limit=count)
     return [cells for cells in chunk.rows if cells]
 
 
+def _accept(item: Import, mapping: Mapping, *, by: User) -> None:
+    policies.require(by, "customers.import")
+    if item.state not in (ImportState.PREPARED, ImportState.CHECKED):
+        raise Conflict("import.already_running")
+    if importing_files.needs_a_sheet(item):
+        raise Invalid("import.sheet_missing")
+    mappings.check(mapping)
+    mappings.match(mapping, item.columns)
+    item.mapping = mapping.as_json()
+
+
+def _start_over(
+    session: Session, item: Import, state: ImportState, *, now: datetime | None
+) -> None:
+    """To the first row, as if nothing had been tried."""
+    if item.state is not ImportState.PREPARED:
+        importing_checks.forget(session, item)
+        session.execute(delete(ImportRejection).where(ImportRejection.import_id == item.id))
+    item.state, item.started_at = state, now
+    item.position, item.cursor, item.reasons = 0, item.start, {}
+    item.created_count = item.updated_count = item.unchanged_count = item.rejected_count = 0
+    session.flush()
+
+
 def _running() -> Select[Import]:
-    return select(Import).where(Import.state == ImportState.RUNNING).order_by(Import.id)
+    return select(Import).where(Import.state.in_(WORKING)).order_by(Import.id)
 
 
 def _step(session: Session, item: Import, now: datetime) -> None:
@@ -183,7 +237,9 @@ def _step(session: Session, item: Import, now: datetime) -> None:
 
 def _advance_phase(session: Session, item: Import, now: datetime) -> None:
     by = session.get_one(User, item.by_id)
-    if item.phase is ImportPhase.ROWS:
+    if item.state is ImportState.UNDOING:
+        importing_undo.advance(session, item, now=now)
+    elif item.phase is ImportPhase.ROWS:
         _read_rows(session, item, by=by, now=now)
     elif item.phase is ImportPhase.TOTALS:
         _sum_orders(session, item, now=now)
@@ -202,11 +258,13 @@ def _read_rows(session: Session, item: Import, *, by: User, now: datetime) -> No
     first = mapping.header_row + item.position + 1
     numbered = [(number, cells) for number, cells in enumerate(chunk.rows, first) if cells]
     try:
-        reader = _reader(session, item, mapping)
+        reader = reader_of(session, item, mapping)
     except Invalid as wrong:
         _fail(item, wrong.code, now=now)
         return
-    if isinstance(reader, CustomerRows):
+    if item.state is ImportState.CHECKING:
+        taken = importing_checks.look(session, item, numbered, reader, by=by)
+    elif isinstance(reader, CustomerRows):
         taken = importing_customers.take(session, item, numbered, reader, by=by, now=now)
     else:
         taken = importing_orders.take(session, item, numbered, reader, by=by, now=now)
@@ -214,14 +272,20 @@ def _read_rows(session: Session, item: Import, *, by: User, now: datetime) -> No
     _count(item, taken)
     item.cursor = chunk.end
     item.position += len(chunk.rows)
-    if (item.position // ROWS_A_STEP).bit_count() == 1:  # after 1, 2, 4, 8 … steps
+    if (
+        item.state is ImportState.RUNNING and (item.position // ROWS_A_STEP).bit_count() == 1
+    ):  # after 1, 2, 4, 8 … steps
         bulk.refresh_statistics(session, *GROWING)
     if len(chunk.rows) < ROWS_A_STEP:
-        _leave_rows(item, mapping, now=now)
+        _leave_rows(session, item, mapping, now=now)
 
 
-def _leave_rows(item: Import, mapping: Mapping, *, now: datetime) -> None:
+def _leave_rows(session: Session, item: Import, mapping: Mapping, *, now: datetime) -> None:
     """What follows the last row: customers without their orders have no totals to recompute."""
+    if item.state is ImportState.CHECKING:
+        importing_checks.forget(session, item)
+        item.state = ImportState.CHECKED
+        return
     if item.kind is ImportKind.CUSTOMERS:
         _finish(item, now=now)
         return
@@ -229,7 +293,7 @@ def _leave_rows(item: Import, mapping: Mapping, *, now: datetime) -> None:
     item.cursor = 0
 
 
-def _reader(session: Session, item: Import, mapping: Mapping) -> CustomerRows | OrderRows:
+def reader_of(session: Session, item: Import, mapping: Mapping) -> CustomerRows | OrderRows:
     places = mappings.match(mapping, item.columns)
     width = len(item.columns)
     if item.kind is ImportKind.CUSTOMERS:
@@ -303,6 +367,8 @@ def _count(item: Import, taken: Taken) -> None:
     item.updated_count += taken.updated
     item.unchanged_count += taken.unchanged
     item.rejected_count += len(taken.refused)
+    if taken.refused:
+        item.reasons = dict(Counter(item.reasons) + Counter(one[1].code for one in taken.refused))
 
 
 def _finish(item: Import, *, now: datetime) -> None:

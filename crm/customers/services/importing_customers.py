@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import bindparam, insert, or_, select, update
@@ -11,10 +12,19 @@ from sqlalchemy.orm import Session
 from crm.core import bulk
 from crm.core.events import publish
 from crm.customers.events import CustomerAssigned
-from crm.customers.models import Customer, CustomerTag, Import, Stage, StageChange, StageReason, Tag
+from crm.customers.models import (
+    Customer,
+    CustomerTag,
+    Import,
+    ImportChange,
+    Stage,
+    StageChange,
+    StageReason,
+    Tag,
+)
 from crm.customers.rules.cells import Refusal, Refused, read_all
 from crm.customers.rules.customer_rows import CustomerRow, CustomerRows, search_spelling
-from crm.customers.rules.mappings import REPLACE, SKIP
+from crm.customers.rules.mappings import FILL, MERGE, REPLACE, SKIP
 from crm.customers.services import importing_people
 from crm.customers.services.importing_people import People, Person
 from crm.users.models import Role, User
@@ -34,7 +44,7 @@ class Taken:
 
 
 @dataclass(slots=True)
-class _Work:
+class Work:
     """Known customers that the chunk changes."""
 
     changed: list[Person] = field(default_factory=list)
@@ -42,6 +52,19 @@ class _Work:
     handed_over: list[tuple[Person, int | None]] = field(default_factory=list)
     tagged: list[tuple[Person, tuple[str, ...]]] = field(default_factory=list)
     met: list[Person] = field(default_factory=list)
+    before: dict[int, dict[str, Any]] = field(default_factory=dict)
+    #: Blanks alone are filled: whoever has a tag keeps to it.
+    only_untagged: bool = False
+
+    def new_tags(self, had: dict[int, set[str]]) -> dict[int, list[str]]:
+        """Which tags the known customers would get, by what they have."""
+        found = {}
+        for person, tags in self.tagged:
+            has = had.get(person.id, set())
+            new = [] if has and self.only_untagged else [tag for tag in tags if tag not in has]
+            if new:
+                found[person.id] = new
+        return found
 
 
 def take(
@@ -58,29 +81,31 @@ def take(
     taken = Taken(refused=refused)
     drafts = [row for row, _ in rows]
     people = importing_people.load(session, drafts, import_id=item.id, by=by, lock=True)
-    owners = _owners(session, drafts, by=by)
-    work = _Work()
+    owners = owners_of(session, drafts, by=by)
+    work = Work()
     for row, cells in rows:
         try:
-            _take_one(row, people, work, existing=reader.existing, owners=owners)
+            take_one(row, people, work, existing=reader.existing, owners=owners)
         except Refused as reason:
             taken.refused.append((row.row, reason, cells))
 
     importing_people.save_made(session, people, by=by, now=now)
     touched = _save_changes(session, work, by=by, now=now)
-    touched |= _save_tags(session, people, work, now=now)
+    put_on = _save_tags(session, people, work, now=now)
+    touched |= put_on.keys()
+    _keep_before(session, item, work, put_on)
     met = {person.id: person.met_in_row for person in (*people.made, *work.met)}
-    importing_people.remember(session, met, import_id=item.id)
+    importing_people.remember(session, met, import_id=item.id, made=people.made)
     taken.created = len(people.made)
     taken.updated = len(touched)
     taken.unchanged = len(work.met) - taken.updated
     return taken
 
 
-def _take_one(
+def take_one(
     row: CustomerRow,
     people: People,
-    work: _Work,
+    work: Work,
     *,
     existing: str,
     owners: dict[str, int | None],
@@ -100,16 +125,16 @@ def _take_one(
     work.met.append(person)
     if existing == SKIP:
         return
-    _note_changes(
-        person, row, people, work, _changes(person, row, owner_id, replace=existing == REPLACE)
-    )
+    work.only_untagged = existing == FILL
+    _note_changes(person, row, people, work, _changes(person, row, owner_id, existing=existing))
 
 
 def _note_changes(
-    person: Person, row: CustomerRow, people: People, work: _Work, changes: dict[str, Any]
+    person: Person, row: CustomerRow, people: People, work: Work, changes: dict[str, Any]
 ) -> None:
     if changes:
         work.changed.append(person)
+        work.before[person.id] = {name: getattr(person, name) for name in changes}
     if "stage" in changes:
         work.moves.append((person, person.stage))
     if "owner_id" in changes:
@@ -120,9 +145,10 @@ def _note_changes(
 
 
 def _changes(
-    person: Person, row: CustomerRow, owner_id: int | None, *, replace: bool
+    person: Person, row: CustomerRow, owner_id: int | None, *, existing: str
 ) -> dict[str, Any]:
     """What the row adds to a known customer; an empty cell never takes anything away."""
+    replace = existing == REPLACE
     wanted: dict[str, Any] = {name: getattr(row, name) for name in _FILLED}
     wanted["owner_id"] = owner_id
     changes = {
@@ -134,6 +160,8 @@ def _changes(
         for name in ("kind", "stage"):
             if (value := getattr(row, name)) and value is not getattr(person, name):
                 changes[name] = value
+    if existing == MERGE and row.note and person.note and row.note not in person.note:
+        changes["note"] = f"{person.note}\n{row.note}"
     if not person.source and row.source:
         changes["source"] = row.source
     if row.external_id and not person.external_id and person.source in {"", row.source}:
@@ -141,7 +169,18 @@ def _changes(
     return changes
 
 
-def _owners(session: Session, rows: Sequence[CustomerRow], *, by: User) -> dict[str, int | None]:
+def tags_of(session: Session, customer_ids: Sequence[int]) -> dict[int, set[str]]:
+    """The names of the tags that these customers have."""
+    found: dict[int, set[str]] = {}
+    if customer_ids:
+        have = select(CustomerTag.customer_id, Tag.name).join(Tag, Tag.id == CustomerTag.tag_id)
+        among = bulk.among(session, CustomerTag.customer_id, customer_ids)
+        for customer_id, name in session.execute(have.where(among)):
+            found.setdefault(customer_id, set()).add(name)
+    return found
+
+
+def owners_of(session: Session, rows: Sequence[CustomerRow], *, by: User) -> dict[str, int | None]:
     """Colleagues by the names or addresses in the file; None where a name fits several."""
     wanted = {row.owner for row in rows if row.owner}
     if not wanted:
@@ -159,7 +198,7 @@ def _owners(session: Session, rows: Sequence[CustomerRow], *, by: User) -> dict[
     return found
 
 
-def _save_changes(session: Session, work: _Work, *, by: User, now: datetime) -> set[int]:
+def _save_changes(session: Session, work: Work, *, by: User, now: datetime) -> set[int]:
     """Update the changed ones, keep the history of their stages, and add their new addresses."""
     if not work.changed:
         return set()
@@ -213,12 +252,40 @@ def _save_moves(
         session.execute(since)
 
 
-def _save_tags(session: Session, people: People, work: _Work, *, now: datetime) -> set[int]:
-    """Put the tags on. The ids of known customers that did not have theirs yet."""
+def _keep_before(session: Session, item: Import, work: Work, put_on: dict[int, list[int]]) -> None:
+    """What the known ones were before, for an undo."""
+    changed = {person.id: person for person in work.changed}
+    touched = [*changed.values(), *(one for one, _ in work.tagged if one.id not in changed)]
+    rows = []
+    for person in touched:
+        before = work.before.get(person.id, {})
+        if not before and person.id not in put_on:
+            continue
+        after = {name: _plain(getattr(person, name)) for name in before}
+        was = {name: _plain(value) for name, value in before.items()}
+        version = person.version + (1 if before else 0)
+        rows.append((item.id, person.id, version, was, after, put_on.get(person.id, [])))
+    columns = ("import_id", "customer_id", "version", "before", "after", "tag_ids")
+    bulk.insert_rows(session, ImportChange, columns, rows)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a customer's column holds
+    """As JSON can keep it."""
+    if isinstance(value, Enum):
+        return value.value
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _save_tags(
+    session: Session, people: People, work: Work, *, now: datetime
+) -> dict[int, list[int]]:
+    """Put the tags on. Of the known customers, those each of them did not have yet."""
+    tagged = [person.id for person, _ in work.tagged]
+    had = tags_of(session, tagged)
     wanted = [(person.id, tag) for person in people.made for tag in person.tags]
-    wanted += [(person.id, tag) for person, tags in work.tagged for tag in tags]
+    wanted += [(one, tag) for one, tags in work.new_tags(had).items() for tag in tags]
     if not wanted:
-        return set()
+        return {}
     names = {tag for _, tag in wanted}
     session.execute(
         bulk.insert(session, Tag).on_conflict_do_nothing(index_elements=["name"]),
@@ -226,14 +293,10 @@ def _save_tags(session: Session, people: People, work: _Work, *, now: datetime) 
     )
     known = select(Tag.name, Tag.id).where(Tag.name.in_(names))
     ids = {found.name: found.id for found in session.execute(known)}
-    tagged = [person.id for person, _ in work.tagged]
-    have = select(CustomerTag.customer_id, CustomerTag.tag_id).where(
-        bulk.among(session, CustomerTag.customer_id, tagged)
-    )
-    had = {(customer_id, tag_id) for customer_id, tag_id in session.execute(have)}
-    fresh = [
-        (customer_id, ids[tag]) for customer_id, tag in wanted if (customer_id, ids[tag]) not in had
-    ]
-    rows = [(customer_id, tag_id, now) for customer_id, tag_id in fresh]
+    rows = [(customer_id, ids[tag], now) for customer_id, tag in wanted]
     bulk.insert_rows(session, CustomerTag, ("customer_id", "tag_id", "created_at"), rows)
-    return {customer_id for customer_id, _ in fresh} & set(tagged)
+    put_on: dict[int, list[int]] = {customer_id: [] for customer_id in tagged}
+    for customer_id, tag_id, _ in rows:
+        if customer_id in put_on:
+            put_on[customer_id].append(tag_id)
+    return {customer_id: tag_ids for customer_id, tag_ids in put_on.items() if tag_ids}

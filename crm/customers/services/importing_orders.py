@@ -30,7 +30,7 @@ _MILLI_PER_FEN = 10
 
 
 @dataclass(slots=True, eq=False)
-class _Order:
+class Known:
     """An order while a chunk is worked on; `header` is what it will be, `was` what is stored."""
 
     number: str
@@ -48,6 +48,10 @@ class _Order:
     buyer: Person | None = None
     head: Head | None = None
 
+    @property
+    def is_other_than_stored(self) -> bool:
+        return self.header != self.was or self.amount_fen != self.stored_fen
+
 
 def take(
     session: Session,
@@ -62,18 +66,18 @@ def take(
     rows, refused = read_all(reader, numbered)
     taken = Taken(refused=refused)
     mapping = reader.mapping
-    orders = _known(session, mapping.source, {row.head.number for row, _ in rows}, item.id)
+    orders = known_orders(session, mapping.source, {row.head.number for row, _ in rows}, item.id)
     buyers = {row.head.customer for row, _ in rows if row.head.customer}
     people = importing_people.load(session, buyers, import_id=item.id, by=by)
     for row, cells in rows:
         try:
-            _take_one(row, orders, people, mapping)
+            take_one(row, orders, people, mapping)
         except Refused as reason:
             taken.refused.append((row.row, reason, cells))
 
     importing_people.save_made(session, people, by=by, now=now)
     met = [order for order in orders.values() if order.row]
-    _name_buyers(session, met, item.id)
+    _name_buyers(session, met, people, item.id)
     fresh = [order for order in met if not order.id]
     _insert_orders(session, fresh, mapping, now=now)
     known = [order for order in met if order.was]
@@ -138,7 +142,9 @@ def sum_lines(session: Session, order_ids: Sequence[int], *, now: datetime) -> s
     return {int(row["key"]) for row in changed}  # type: ignore[call-overload]  # it is an id
 
 
-def _known(session: Session, source: str, numbers: set[str], import_id: int) -> dict[str, _Order]:
+def known_orders(
+    session: Session, source: str, numbers: set[str], import_id: int
+) -> dict[str, Known]:
     """Stored orders with these numbers, and how far this import has read each of them."""
     columns = (Order.number, Order.id, Order.amount_fen, *(getattr(Order, n) for n in _HEADER))
     stored = select(*columns).where(
@@ -147,7 +153,7 @@ def _known(session: Session, source: str, numbers: set[str], import_id: int) -> 
     orders = {}
     for number, order_id, amount_fen, *values in session.execute(stored):
         was = dict(zip(_HEADER, values, strict=True))
-        orders[number] = _Order(
+        orders[number] = Known(
             number, 0, order_id, dict(was), was, amount_fen=amount_fen, stored_fen=amount_fen
         )
     by_id = {order.id: order for order in orders.values()}
@@ -161,7 +167,7 @@ def _known(session: Session, source: str, numbers: set[str], import_id: int) -> 
     return orders
 
 
-def _take_one(row: OrderRow, orders: dict[str, _Order], people: People, mapping: Mapping) -> None:
+def take_one(row: OrderRow, orders: dict[str, Known], people: People, mapping: Mapping) -> None:
     head = row.head
     order = orders.get(head.number)
     if order is None and not mapping.has_orders:
@@ -171,7 +177,7 @@ def _take_one(row: OrderRow, orders: dict[str, _Order], people: People, mapping:
     if order is None or order.head is not head:
         buyer = _buyer(head.customer, order, people)
         if order is None:
-            order = orders[head.number] = _Order(head.number, row.row)
+            order = orders[head.number] = Known(head.number, row.row)
         if buyer is not None:
             buyer.met_in_row = buyer.met_in_row or row.row
             order.buyer = buyer
@@ -183,7 +189,7 @@ def _take_one(row: OrderRow, orders: dict[str, _Order], people: People, mapping:
         order.lines.append(row.line)
 
 
-def _buyer(row: CustomerRow | None, order: _Order | None, people: People) -> Person | None:
+def _buyer(row: CustomerRow | None, order: Known | None, people: People) -> Person | None:
     """Who ordered. An order without a customer may get one; it never changes hands."""
     if row is None:
         return None
@@ -198,7 +204,7 @@ def _buyer(row: CustomerRow | None, order: _Order | None, people: People) -> Per
     return person or people.make(row)
 
 
-def _describe(order: _Order, head: Head, mapping: Mapping) -> None:
+def _describe(order: Known, head: Head, mapping: Mapping) -> None:
     """What a row says about the order as a whole; of several times the earliest counts."""
     header = order.header
     for name in ("status", "paid_at", "channel", "currency", "refunded_fen"):
@@ -215,18 +221,18 @@ def _describe(order: _Order, head: Head, mapping: Mapping) -> None:
         order.amount_fen = head.amount_fen
 
 
-def _name_buyers(session: Session, met: Sequence[_Order], import_id: int) -> None:
+def _name_buyers(session: Session, met: Sequence[Known], people: People, import_id: int) -> None:
     rows: dict[int, int] = {}
     for order in met:
         if order.buyer is not None:
             order.header["customer_id"] = order.buyer.id
         if customer_id := order.header.get("customer_id"):
             rows.setdefault(customer_id, order.row)
-    importing_people.remember(session, rows, import_id=import_id)
+    importing_people.remember(session, rows, import_id=import_id, made=people.made)
 
 
 def _insert_orders(
-    session: Session, fresh: Sequence[_Order], mapping: Mapping, *, now: datetime
+    session: Session, fresh: Sequence[Known], mapping: Mapping, *, now: datetime
 ) -> None:
     if not fresh:
         return
@@ -247,10 +253,10 @@ def _insert_orders(
     bulk.insert_rows(session, Order, columns, rows)
 
 
-def _update_orders(session: Session, known: Sequence[_Order], *, now: datetime) -> None:
+def _update_orders(session: Session, known: Sequence[Known], *, now: datetime) -> None:
     changed = []
     for order in known:
-        if order.header != order.was or order.amount_fen != order.stored_fen:
+        if order.is_other_than_stored:
             order.is_changed = True
             values = {f"new_{name}": order.header[name] for name in _HEADER}
             changed.append(values | {"new_amount": order.amount_fen, "key": order.id, "at": now})
@@ -268,7 +274,7 @@ def _update_orders(session: Session, known: Sequence[_Order], *, now: datetime) 
     session.connection().execute(statement, changed)
 
 
-def _save_lines(session: Session, met: Sequence[_Order]) -> None:
+def _save_lines(session: Session, met: Sequence[Known]) -> None:
     """Insert lines that are new, update those that differ, leave equal ones alone."""
     stored = _stored_lines(session, [order for order in met if order.was and order.lines])
     added: list[tuple[Any, ...]] = []
@@ -292,7 +298,7 @@ def _save_lines(session: Session, met: Sequence[_Order]) -> None:
         session.connection().execute(statement.values(given), changed)
 
 
-def _stored_lines(session: Session, orders: Sequence[_Order]) -> dict[tuple[int, int], Any]:
+def _stored_lines(session: Session, orders: Sequence[Known]) -> dict[tuple[int, int], Any]:
     """The stored lines at the places that this chunk fills."""
     if not orders:
         return {}
@@ -306,7 +312,7 @@ def _stored_lines(session: Session, orders: Sequence[_Order]) -> dict[tuple[int,
     return {(row[0], row[1]): tuple(row[2:]) for row in session.execute(found)}
 
 
-def _remember(session: Session, met: Sequence[_Order], import_id: int) -> None:
+def _remember(session: Session, met: Sequence[Known], import_id: int) -> None:
     """Write down how far each order has been read."""
     first = [
         (import_id, order.id, order.row, order.lines_before + len(order.lines))

@@ -23,7 +23,8 @@ from crm.customers.models import (
 from crm.customers.rules import normalise
 from crm.customers.rules.cells import Refused
 from crm.customers.rules.customer_rows import CustomerRow, search_spelling
-from crm.customers.services import contacts, stages
+from crm.customers.services import contacts, importing_merged, stages
+from crm.customers.services.importing_merged import Merged
 from crm.users.models import User
 
 #: An E.164 phone or the matching key of an e-mail: the text itself tells which.
@@ -155,6 +156,17 @@ class People:
         self.add(person)
         return person
 
+    def follow(self, gone: Iterable[Merged]) -> None:
+        """By what a merged record was known, its survivor is."""
+        for one in gone:
+            person = self.by_id[one.survivor_id]
+            if one.external_id:
+                self.by_external_id.setdefault((one.source, one.external_id), person)
+            for address in one.addresses:
+                there = self.by_address.setdefault(address, [])
+                if person not in there:
+                    there.append(person)
+
     def _at(self, address: Address, row: CustomerRow) -> list[Person]:
         """Customers with this address; one with another number in the same source is another."""
         found = self.by_address.get(address, [])
@@ -176,7 +188,7 @@ def load(
         if row.external_id:
             numbers.setdefault(row.source, set()).add(row.external_id)
 
-    known = select(*_COLUMNS, queries.visible_to(by).label("is_visible"))
+    known = select(*_COLUMNS, queries.visible_to(by).label("is_visible")).where(queries.is_live())
     wanted: list[Select[*tuple[Any, ...]]] = [
         known.where(Customer.source == source, bulk.among(session, Customer.external_id, some))
         for source, some in numbers.items()
@@ -190,11 +202,13 @@ def load(
         )
         wanted.append(known.where(Customer.subject_id.in_(at), Customer.email.is_not(None)))
     for statement in wanted:
-        ordered = statement.order_by(Customer.id)
-        if lock:
-            ordered = ordered.with_for_update(of=Customer)
-        for found in session.execute(ordered):
+        for found in session.execute(_held(statement, lock=lock)):
             people.add(Person(*found))
+    gone = importing_merged.matching(session, phones, emails, set().union(*numbers.values()))
+    survivors = bulk.among(session, Customer.id, {one.survivor_id for one in gone})
+    for found in session.execute(_held(known.where(survivors), lock=lock)) if gone else ():
+        people.add(Person(*found))
+    people.follow(gone)
     _recall(session, people, import_id)
     return people
 
@@ -248,15 +262,27 @@ def kind_of(address: Address) -> PointKind:
     return PointKind.EMAIL if "@" in address else PointKind.PHONE
 
 
-def remember(session: Session, rows: Mapping[int, int], *, import_id: int) -> None:
+def remember(
+    session: Session, rows: Mapping[int, int], *, import_id: int, made: Sequence[Person]
+) -> None:
     """Write down that this import met these customers, each with the row where it did."""
     found = select(ImportedCustomer.customer_id).where(
         ImportedCustomer.import_id == import_id,
         bulk.among(session, ImportedCustomer.customer_id, rows),
     )
     known = set(session.scalars(found))
-    met = [(import_id, one, row) for one, row in rows.items() if one not in known]
-    bulk.insert_rows(session, ImportedCustomer, ("import_id", "customer_id", "line"), met)
+    new = {person.id for person in made}
+    met = [(import_id, one, row, one in new) for one, row in rows.items() if one not in known]
+    columns = ("import_id", "customer_id", "line", "is_new")
+    bulk.insert_rows(session, ImportedCustomer, columns, met)
+
+
+def _held(statement: Select[*tuple[Any, ...]], *, lock: bool) -> Select[*tuple[Any, ...]]:
+    """In the order of their ids; at the least nobody merges them away before the commit."""
+    ordered = statement.order_by(Customer.id)
+    if lock:
+        return ordered.with_for_update(of=Customer)
+    return ordered.with_for_update(of=Customer, read=True, key_share=True)
 
 
 def _recall(session: Session, people: People, import_id: int) -> None:
