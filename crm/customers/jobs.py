@@ -3,8 +3,17 @@
 from datetime import timedelta
 
 from crm.core.jobs import Job
-from crm.customers.services import duplicates, exporting, importing, saved_views, segments
-from crm.customers.services import duplicates, exporting, importing, pool, saved_views, segments
+from crm.customers.services import (
+    duplicates,
+    exporting,
+    importing,
+    lifecycle,
+    pool,
+    saved_views,
+    scores,
+    segment_tracking,
+    segments,
+)
 
 JOBS = (
     Job("read imports in", timedelta(seconds=2), importing.advance, everywhere=True),
@@ -12,6 +21,9 @@ JOBS = (
     Job("delete old exports", timedelta(hours=1), exporting.forget_expired),
     Job("forget deleted views", timedelta(hours=24), saved_views.forget_deleted),
     Job("look for duplicates", timedelta(seconds=5), duplicates.advance),
+    Job("move customers between stages", timedelta(minutes=1), lifecycle.advance),
     Job("return silent customers to the pool", timedelta(minutes=10), pool.return_silent),
+    Job("note who came and left", timedelta(hours=1), segment_tracking.advance),
+    Job("score customers", timedelta(hours=1), scores.advance),
     Job("count segments again", timedelta(hours=1), segments.count_stale),
 )

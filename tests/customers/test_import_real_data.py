@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from crm.customers.models import (
     ContactPoint,
     ContactSubject,
     Customer,
+    CustomerScores,
     CustomerStats,
     Import,
     ImportKind,
@@ -27,6 +28,7 @@ from crm.customers.models import (
     StageChange,
 )
 from crm.customers.models.valid import counted_at, net_fen, valid_order
+from crm.customers.services import scores
 from crm.users.models import User
 from tests.conftest import NOW
 from tests.customers.imports import documented, run
@@ -105,6 +107,17 @@ def test_online_retail_gives_its_published_figures_twice(
     assert tuple(map(int, with_orders)) == (4_338, 18_532, 891_140_790)
     assert count(session, CustomerStats.order_count >= 2, of=CustomerStats.customer_id) == 2_845
     assert count(session, CustomerStats.order_count >= 209, of=CustomerStats.customer_id) == 1
+    scores.recompute(session, now=datetime(2011, 12, 9, 12, tzinfo=UTC), since=date(2010, 12, 1))
+    by_frequency = select(CustomerScores.frequency, func.count()).group_by(CustomerScores.frequency)
+    assert sorted(session.execute(by_frequency).tuples()) == [
+        (1, 1_493),
+        (2, 835),
+        (3, 508),
+        (4, 802),
+        (5, 700),
+    ]
+    best = (CustomerScores.recency == 5, CustomerScores.frequency == 5)
+    assert count(session, *best, of=CustomerScores.customer_id) == 384
     largest = session.scalar(
         select(CustomerStats.amount_fen)
         .join(Customer, Customer.id == CustomerStats.customer_id)
