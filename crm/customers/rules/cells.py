@@ -10,7 +10,8 @@ from crm.core.errors import Invalid
 from crm.customers.rules.mappings import Mapping
 
 LIMITS = {
-    "external_id": 100, "name": 120, "given_name": 60, "family_name": 59, "company": 160, "phone": 60, "email": 400, "region": 80,
+    "external_id": 100, "name": 120, "given_name": 60, "family_name": 59, "company": 160,
+    "phone": 60, "email": 400, "region": 80,
     "source": 80, "note": 20_000, "tags": 1_000, "owner": 254, "number": 100, "channel": 80,
     "customer_external_id": 100, "customer_name": 120, "customer_region": 80,
     "product_code": 100, "product_name": 200,
