@@ -26,7 +26,9 @@ from crm.customers.api import custom_fields as custom_fields_api
 from crm.customers.api import customers as customers_api
 from crm.customers.api import duplicates as duplicates_api
 from crm.customers.api import exports as exports_api
+from crm.customers.api import merges as merges_api
 from crm.customers.api import orders as orders_api
+from crm.customers.api import persons as persons_api
 from crm.customers.api import pool as pool_api
 from crm.customers.api import saved_views as views_api
 from crm.customers.api import segments as segments_api
@@ -47,7 +49,9 @@ from crm.customers.views import customers as customer_views
 from crm.customers.views import duplicates as duplicate_views
 from crm.customers.views import exports as export_views
 from crm.customers.views import imports as import_views
+from crm.customers.views import merges as merge_views
 from crm.customers.views import list_columns as column_views
+from crm.customers.views import persons as person_views
 from crm.customers.views import pool as pool_views
 from crm.customers.views import saved_views as view_views
 from crm.customers.views import search as search_views
@@ -87,9 +91,11 @@ PAGES = [
     view_views.bp,
     column_views.bp,
     export_views.bp,
+    person_views.bp,
     custom_field_views.bp,
     tag_views.bp,
     duplicate_views.bp,
+    merge_views.bp,
     outreach_views.bp,
     activity_views.bp,
     followup_views.bp,
@@ -100,11 +106,13 @@ APIS = [
     users_api.blp,
     customers_api.blp,
     customers_api.tags_blp,
+    persons_api.blp,
     custom_fields_api.blp,
     tag_settings_api.blp,
     tag_settings_api.groups_blp,
     orders_api.blp,
     duplicates_api.blp,
+    merges_api.blp,
     segments_api.blp,
     views_api.blp,
     exports_api.blp,

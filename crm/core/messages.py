@@ -34,6 +34,8 @@ ERRORS: dict[str, str] = {
     ),
     "core.sort_unknown": N_("The list cannot be sorted by %(field)s."),
     # outreach: the contact guard
+    "outreach.limit_twice": N_("Two limits are about the same channel and the same days."),
+    "outreach.too_many_limits": N_("At most %(limit)s limits."),
     "outreach.do_not_contact": N_("This customer must not be contacted."),
     "outreach.claimed_by_other": N_("%(holder)s is working on this customer until %(next_at)s."),
     "outreach.cap_reached": N_("The contact limit is reached. At the earliest %(next_at)s."),
@@ -250,6 +252,9 @@ ERRORS: dict[str, str] = {
     "reports.pdf_no_room": N_("The PDF could not be stored. Check the free disk space."),
     "reports.pdf_failed": N_("The PDF could not be drawn. The log says why."),
     # segments of customers
+    "stages.too_slow": N_("Counting took too long. Save anyway: the work is done bit by bit."),
+    "stages.loyal_too_early": N_("Loyal must ask for more orders than regular."),
+    "stages.lost_too_early": N_("Lost must come later than dormant."),
     "pool.owned_limit": N_("You have %(limit)s customers, which is the most one may have."),
     "pool.claims_limit": N_("You have taken %(limit)s customers today; more tomorrow."),
     "pool.cool_down": N_("You let this customer go; you may take it again from %(until)s on."),
@@ -292,6 +297,9 @@ ERRORS: dict[str, str] = {
         "With all segments that it names the rule has more than %(limit)s conditions."
     ),
     "segments.name_taken": N_("A segment of this name exists already."),
+    "segments.rule_in_use": N_(
+        "A new rule changes these too: %(users)s. Say that this is meant, then save again."
+    ),
     "segments.in_use": N_("The segment is in use, so it stays: %(users)s."),
     # followups
     "followups.already_completed": N_("This follow-up is logged or cancelled already."),

@@ -17,7 +17,13 @@ from tests.architecture import access_table as table
 from tests.conftest import NOW
 from tests.factories.activities import make_activity, make_goal, make_plan
 from tests.factories.custom_fields import make_field
-from tests.factories.customers import make_assignment, make_customer, make_tag, make_tag_group
+from tests.factories.customers import (
+    make_assignment,
+    make_customer,
+    make_person,
+    make_tag,
+    make_tag_group,
+)
 from tests.factories.duplicates import make_pair
 from tests.factories.followups import make_followup
 from tests.factories.imports import make_import
@@ -62,6 +68,17 @@ def _activity(session: Session, owner: User | None) -> dict[str, Any]:
         "public_id": activity.public_id,
         "goal_id": make_goal(session, activity).id,
         "plan_id": make_plan(session, activity, segment).id,
+    }
+
+
+def _contact_person(session: Session, owner: User | None) -> dict[str, Any]:
+    customer = make_customer(session, owner=owner)
+    person = make_person(session, customer)
+    return {
+        "customer_id": customer.id,
+        "public_id": customer.public_id,
+        "person_id": person.id,
+        "person_public_id": person.public_id,
     }
 
 
@@ -178,6 +195,7 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "activity": _activity,
     "assignment": _assignment,
     "api_token": _api_token,
+    "contact_person": _contact_person,
     "custom_field": _custom_field,
     "customer": _customer,
     "deleted_view": _deleted_view,

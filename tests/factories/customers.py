@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm.customers.models import (
     Assignment,
+    ContactPerson,
     ContactPoint,
     ContactSubject,
     Customer,
@@ -175,3 +176,22 @@ def _count(session: Session, order: Order) -> None:
     stats.first_order_at = min(stats.first_order_at or order.ordered_at, order.ordered_at)
     stats.last_order_at = max(stats.last_order_at or order.ordered_at, order.ordered_at)
     session.flush()
+
+
+def make_person(
+    session: Session, customer: Customer, name: str = "张会计", **values: Any
+) -> ContactPerson:
+    """A contact person of the customer; `values` are columns."""
+    spelling = normalise.pinyin(name)
+    person = ContactPerson(
+        customer_id=customer.id,
+        name=name,
+        name_pinyin=spelling.full,
+        name_initials=spelling.initials,
+        created_at=NOW,
+        updated_at=NOW,
+        **values,
+    )
+    session.add(person)
+    session.flush()
+    return person

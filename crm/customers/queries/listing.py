@@ -2,8 +2,8 @@
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,18 +22,21 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, defer, joinedload, selectinload
+from sqlalchemy.orm.interfaces import ORMOption
 
-from crm.core import paging
+from crm.core import bulk, paging
 from crm.core.company import company
 from crm.core.deadline import deadline
 from crm.core.errors import Invalid
 from crm.customers.models import Customer, CustomerStats, CustomerTag, Segment, Stage, Tag
-from crm.customers.queries import segments
+from crm.customers.models.fields import PREFIX
+from crm.customers.queries import custom_fields, custom_filters, persons, segments
 from crm.customers.queries.records import visible_to
 from crm.users.models import User
 
 PAGE = 25
+FEW = 2_000
 COUNTED = 1_000  # a tab's count stops here: "1000+" is read as well and costs the same for ever
 SHORTEST_TAIL = 4
 
@@ -65,6 +68,7 @@ class Filters:
     owner: int | None = None
     next: Next | None = None
     segment: int | None = None
+    custom: Mapping[str, str] = field(default_factory=dict)  # own fields: "custom.f12" → value
     sort: str = "next"
     down: bool = False
 
@@ -80,6 +84,12 @@ _BY_CUSTOMER: Mapping[str, tuple[SQLColumnExpression[Any], bool]] = {
     "kind": (type_coerce(Customer.kind, String), False),
     "phone": (Customer.phone, True),
     "email": (Customer.email, True),
+    "channel": (Customer.channel, False),
+    "member_level": (Customer.member_level, False),
+    "points": (Customer.points, True),
+    "birth_on": (Customer.birth_on, True),
+    "sex": (type_coerce(Customer.sex, String), True),
+    "purchasing_power": (type_coerce(Customer.purchasing_power, String), True),
     "region": (Customer.region, False),
     "source": (Customer.source, False),
     "external_id": (Customer.external_id, True),
@@ -98,30 +108,74 @@ _BY_TOTALS: Mapping[str, InstrumentedAttribute[Any]] = {
 }
 SORTS = (*_BY_CUSTOMER, *_BY_TOTALS)
 #: What is pressed for the greatest or the latest first.
-LARGEST_FIRST = frozenset({"last", "created", "updated", "stage_since", *_BY_TOTALS})
+LARGEST_FIRST = frozenset({"last", "created", "updated", "stage_since", "points", *_BY_TOTALS})
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Which page of the list, and what its rows show (None: all but own fields)."""
+
+    cursor: str | None = None
+    shown: Collection[str] | None = None
+
+
+FIRST = At()
 
 
 def page(
-    session: Session, wanted: Filters, *, viewer: User, now: datetime, cursor: str | None = None
+    session: Session, wanted: Filters, *, viewer: User, now: datetime, at: At = FIRST
 ) -> paging.Page[Customer]:
-    """One page, each customer with owner and tags; the totals come by `totals`."""
-    return paging.page(
-        session,
-        listing(session, wanted, viewer=viewer, now=now),
-        order=order_of(wanted),
-        cursor=cursor,
-        size=PAGE,
-    )
+    """One page, each customer with what is shown of it; the totals come by `totals`."""
+    order = order_of(session, wanted)
+    meant = within(session, wanted, viewer=viewer, now=now)
+    with deadline(session, segments.PATIENCE, segments.too_slow()):
+        if wanted != Filters(sort=wanted.sort, down=wanted.down):
+            meant = _few(session, meant) or meant
+        statement = _sortable(wanted, meant).options(*loaded(at.shown))
+        return paging.page(session, statement, order=order, cursor=at.cursor, size=PAGE)
+
+
+def _few(session: Session, meant: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    """The customers by id where a filter leaves few; nothing where it leaves many.
+
+    A page is found by walking along the sort's index until it is full. Where hardly anybody fits,
+    that reads every customer there is: then those who fit are found first, and sorted.
+    """
+    found = session.scalars(select(Customer.id).where(*meant).limit(FEW + 1)).all()
+    return [bulk.among(session, Customer.id, found)] if len(found) <= FEW else []
+
+
+def loaded(shown: Collection[str] | None) -> list[ORMOption]:
+    """Only what is shown is loaded: owners, tags, long texts and own fields only where asked."""
+    if shown is None:
+        return [joinedload(Customer.owner), selectinload(Customer.tags)]
+    options: list[ORMOption] = [
+        defer(column, raiseload=True)
+        for name, column in (("note", Customer.note), ("interests", Customer.interests))
+        if name not in shown
+    ]
+    if "owner" in shown:
+        options.append(joinedload(Customer.owner))
+    if "tags" in shown:
+        options.append(selectinload(Customer.tags))
+    if any(name.startswith(PREFIX) for name in shown):
+        options.append(custom_fields.loaded())
+    return options
 
 
 def listing(session: Session, wanted: Filters, *, viewer: User, now: datetime) -> Select[Customer]:
-    """The customers that the viewer may see and asked for, with what a row shows."""
-    statement = select(Customer).where(*within(session, wanted, viewer=viewer, now=now))
+    """The customers that the viewer may see and asked for."""
+    return _sortable(wanted, within(session, wanted, viewer=viewer, now=now))
+
+
+def _sortable(wanted: Filters, meant: Sequence[ColumnElement[bool]]) -> Select[Customer]:
+    """With what the sort goes by, where that is not the customer's own."""
+    statement = select(Customer).where(*meant)
     if wanted.sort in _BY_TOTALS:
         statement = statement.outerjoin(CustomerStats, CustomerStats.customer_id == Customer.id)
     if wanted.sort == "owner":
         statement = statement.outerjoin(User, User.id == Customer.owner_id)
-    return statement.options(joinedload(Customer.owner), selectinload(Customer.tags))
+    return statement
 
 
 def within(
@@ -138,7 +192,7 @@ def count(session: Session, wanted: Filters, *, viewer: User, now: datetime) -> 
         return session.scalar(select(func.count()).select_from(Customer).where(*meant)) or 0
 
 
-def order_of(wanted: Filters) -> paging.Order:
+def order_of(session: Session, wanted: Filters) -> paging.Order:
     """Raises Invalid for a sort that the list does not know."""
     name = f"{wanted.sort}-{'down' if wanted.down else 'up'}"
     if wanted.sort in _BY_TOTALS:
@@ -150,10 +204,13 @@ def order_of(wanted: Filters) -> paging.Order:
             nullable=True,
             empty_id=Customer.id,
         )
+    if wanted.sort.startswith(PREFIX):
+        column = custom_filters.order(session, wanted.sort)
+        return paging.Order(name, column, Customer.id, descending=wanted.down, nullable=True)
     if wanted.sort not in _BY_CUSTOMER:
         raise Invalid("core.sort_unknown", field=wanted.sort)
-    column, nullable = _BY_CUSTOMER[wanted.sort]
-    return paging.Order(name, column, Customer.id, descending=wanted.down, nullable=nullable)
+    by, nullable = _BY_CUSTOMER[wanted.sort]
+    return paging.Order(name, by, Customer.id, descending=wanted.down, nullable=nullable)
 
 
 def totals(session: Session, customer_ids: Sequence[int]) -> dict[int, CustomerStats]:
@@ -195,7 +252,10 @@ def search(session: Session, q: str, *, viewer: User, limit: int = 8) -> Sequenc
 
 
 def matches(q: str) -> ColumnElement[bool]:
-    """Name, company, pinyin and initials hold the text; a phone ends in the digits."""
+    """Name, company, pinyin and initials hold the text; a phone ends in the digits.
+
+    A company is found by its contact persons as well.
+    """
     text = " ".join(q.split())[:80]
     if "\x00" in text:
         return false()
@@ -207,15 +267,21 @@ def matches(q: str) -> ColumnElement[bool]:
         for column in (Customer.name, Customer.company)
     ]
     spelling = text.lower().replace(" ", "").replace("'", "")
-    if spelling.isascii() and spelling.isalnum():
+    is_spelt = spelling.isascii() and spelling.isalnum()
+    if is_spelt:
         ways.append(Customer.name_pinyin.contains(spelling))
         ways.append(Customer.name_initials.contains(spelling))
         ways.append(Customer.external_id == text)
     digits = re.sub(r"[ ()\-]", "", text)
-    if digits.lstrip("+").isdecimal() and len(digits) >= SHORTEST_TAIL:
+    is_tail = digits.lstrip("+").isdecimal() and len(digits) >= SHORTEST_TAIL
+    if is_tail:
         ways.append(Customer.phone.endswith(digits))
     if "@" in text:
         ways.append(Customer.email == text)
+    met = persons.matching(
+        text, spelling=spelling if is_spelt else "", digits=digits if is_tail else ""
+    )
+    ways.append(Customer.id.in_(met))
     return or_(*ways)
 
 
@@ -241,6 +307,7 @@ def _conditions(
     if wanted.segment is not None:
         segment = session.get(Segment, wanted.segment)
         given.append(segments.meaning(session, segment, now=now) if segment else false())
+    given.extend(custom_filters.condition(session, *one) for one in wanted.custom.items())
     return given
 
 

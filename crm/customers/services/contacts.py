@@ -21,7 +21,19 @@ def assign_subject(session: Session, customer: Customer, *, now: datetime) -> No
 
     Where they lead to several, these are one person: the oldest subject is kept.
     """
-    wanted = _addresses(customer)
+    _lead_to(session, customer, _addresses(customer.phone, customer.email), now)
+
+
+def add_addresses(
+    session: Session, customer: Customer, *, phone: str | None, email: str | None, now: datetime
+) -> None:
+    """Somebody else's addresses through which this customer is reached, too."""
+    _lead_to(session, customer, _addresses(phone, email), now)
+
+
+def _lead_to(
+    session: Session, customer: Customer, wanted: list[tuple[PointKind, str]], now: datetime
+) -> None:
     known = _points(session, wanted)
     found = {point.subject_id for point in known}
     if customer.subject_id is not None:
@@ -48,12 +60,12 @@ def join(session: Session, subject_ids: Collection[int], *, now: datetime) -> in
     return kept
 
 
-def _addresses(customer: Customer) -> list[tuple[PointKind, str]]:
+def _addresses(phone: str | None, email: str | None) -> list[tuple[PointKind, str]]:
     found = []
-    if customer.phone:
-        found.append((PointKind.PHONE, customer.phone))
-    if customer.email:
-        found.append((PointKind.EMAIL, normalise.email_key(customer.email)))
+    if phone:
+        found.append((PointKind.PHONE, phone))
+    if email:
+        found.append((PointKind.EMAIL, normalise.email_key(email)))
     return found
 
 

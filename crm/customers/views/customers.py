@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 from sqlalchemy.orm.exc import StaleDataError
@@ -25,13 +25,13 @@ from crm.customers.forms.customers import (
     starting_values,
 )
 from crm.customers.models import Channel, Customer, CustomField, names
-from crm.customers.queries import choices, custom_fields, listing, saved_views, timeline
-from crm.customers.queries.listing import Filters
+from crm.customers.queries import choices, custom_fields, listing, merges, saved_views, timeline
+from crm.customers.queries.listing import At, Filters
 from crm.customers.schemas import answers
 from crm.customers.services import customers, stages, tags
 from crm.customers.services import saved_views as keeping
 from crm.customers.services.customers import EditCustomer
-from crm.customers.views import list_state, shown, shown_pairs
+from crm.customers.views import list_rows, list_state, shown, shown_pairs
 from crm.customers.views.list_state import ListState
 from crm.users import policies
 from crm.users.auth import current_user, login_required
@@ -58,20 +58,25 @@ def index() -> ResponseReturnValue:
     asked = list_state.asked(request.args)
     state = list_state.state_of(session, asked, viewer)
     found = listing.page(
-        session, state.filters, viewer=viewer, now=context.now_once(), cursor=asked.cursor
+        session,
+        state.filters,
+        viewer=viewer,
+        now=context.now_once(),
+        at=At(asked.cursor, state.columns),
     )
+    rows = list_rows.rows(session, found.items, state.columns, viewer)
     return page(
         "customers/index.html",
         "customers/_list.html",
         wanted=state.filters,
-        rows=shown.rows(session, found.items, viewer),
+        heads=list_rows.told(list_rows.heads(state), rows),
+        rows=rows,
         next_url=answers.page_url(found.next_cursor),
         previous_url=answers.page_url(found.previous_cursor),
         tabs=_tabs(state, viewer),
         chips=list_state.chips(session, state),
         sorts=list_state.sort_links(state),
-        sortable=list_state.sortable(),
-        panels=context.panels().at("customers.column"),
+        sortable=list_state.sortable(state),
         hidden_fields=list_state.hidden_fields(state),
         clear_url=list_state.address(ListState(Filters(tab=state.filters.tab), ())),
         may_create=policies.may(viewer, "customers.create"),
@@ -95,6 +100,7 @@ def conditions() -> ResponseReturnValue:
         "customers/_conditions.html",
         wanted=state.filters,
         carried=list_state.carried(state),
+        own_fields=[(one.name, one.label) for one in custom_fields.shown(session)],
         stages=stage_choices(),
         tags=choices.tags(session),
         regions=choices.regions(session),
@@ -136,6 +142,8 @@ def create() -> ResponseReturnValue:
 def show(customer_id: int) -> ResponseReturnValue:
     session, viewer, now = context.session(), current_user(), context.now_once()
     customer = _visible(customer_id)
+    if customer.id != customer_id:  # merged into this one, until somebody splits them
+        return redirect(url_for(".show", customer_id=customer.id), 302)
     happened = timeline.page(session, customer.id)
     may_assign = policies.may(viewer, "customers.assign", customer)
     return page(
@@ -146,9 +154,12 @@ def show(customer_id: int) -> ResponseReturnValue:
         kind=gettext(names.KINDS[customer.kind]),
         reached=(reached := answers.reached(customer, viewer)),
         facts=facts(customer, _custom(), is_full=reached.is_full),
+        persons=shown.persons(session, customer, is_full=reached.is_full),
         next_tone=shown.due_tone(session, customer.next_followup_at, now),
         totals=listing.totals(session, [customer.id]).get(customer.id),
         duplicates=shown_pairs.of_customer(session, customer, viewer),
+        merges=merges.splittable(session, customer.id, now=now),
+        may_merge=policies.may(viewer, "customers.merge", customer),
         events=shown.events(happened.items),
         older_cursor=happened.next_cursor,
         cards=_cards(customer, viewer),
@@ -329,13 +340,13 @@ def _tabs(state: ListState, viewer: User) -> list[tuple[Any, str, str, bool]]:
 
 def _open_view(state: ListState, viewer: User) -> dict[str, Any]:
     """The saved view that is open, and what this person may do with it."""
-    view, choice = state.view, saved_views.choice(context.session(), viewer)
+    view = state.view
     return {
         "view": view,
         "is_edited": state.is_edited,
         "is_narrowed": bool(saved_views.as_json(state.filters).keys() - {"tab"}),
         "question": list_state.question(state),
-        "is_default": bool(view and choice and choice.default_view_id == view.id),
+        "is_default": state.is_default,
         "is_own_view": bool(view and view.owner_id == viewer.id),
         "may_change_view": bool(view and keeping.may_change(view, viewer)),
     }

@@ -1,6 +1,6 @@
 """What the pages of customers show, made ready here so that templates decide nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,24 +10,14 @@ from sqlalchemy.orm import Session
 
 from crm.core.company import company
 from crm.core.panels import Panel
-from crm.customers.models import Customer, CustomerStats, Order, names
+from crm.customers.models import Customer, CustomerKind, Order, names
 from crm.customers.queries import listing
+from crm.customers.queries import persons as person_queries
 from crm.customers.queries.listing import Tab
 from crm.customers.queries.timeline import Happening, Source
+from crm.customers.schemas import persons as person_schemas
 from crm.users.models import User
 from crm.web import context, filters
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the list; `values` belong to the panels, in their order."""
-
-    customer: Customer
-    stage: str
-    phone: str
-    next_tone: str
-    totals: CustomerStats | None
-    values: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +32,6 @@ class Event:
     by: str | None
     panel: Panel | None = None
     details: Mapping[str, Any] | None = None
-
-
-def rows(session: Session, customers: Sequence[Customer], viewer: User) -> list[Row]:
-    """The lines of one page: a fixed number of queries for the totals and for each panel."""
-    ids = [customer.id for customer in customers]
-    now = context.now_once()
-    totals = listing.totals(session, ids)
-    panels = context.panels().load("customers.column", session, ids, viewer=viewer, now=now)
-    return [
-        Row(
-            customer,
-            gettext(names.STAGES[customer.stage]),
-            filters.mask_phone(customer.phone),
-            due_tone(session, customer.next_followup_at, now),
-            totals.get(customer.id),
-            [values.get(customer.id) for _panel, values in panels],
-        )
-        for customer in customers
-    ]
 
 
 def due_tone(session: Session, at: datetime | None, now: datetime) -> str:
@@ -78,6 +49,14 @@ def tab_counts(session: Session, viewer: User) -> dict[Tab, str]:
     counts = listing.tab_counts(session, viewer)
     most = listing.COUNTED
     return {tab: f"{most}+" if n > most else filters.number(n) for tab, n in counts.items()}
+
+
+def persons(session: Session, customer: Customer, *, is_full: bool) -> list[dict[str, Any]] | None:
+    """The contact persons with their addresses as the viewer may see them; None: no such card."""
+    found = person_queries.of_customer(session, customer.id)
+    if not found and customer.kind is CustomerKind.PERSON and not customer.company:
+        return None
+    return [person_schemas.shown(one, is_full=is_full) | {"key": one.id} for one in found]
 
 
 def events(happenings: Iterable[Happening]) -> list[Event]:
