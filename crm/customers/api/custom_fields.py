@@ -6,7 +6,12 @@ from flask_smorest import Blueprint
 
 from crm.customers.models import CustomField
 from crm.customers.queries import custom_fields as queries
-from crm.customers.schemas.custom_fields import FieldEditIn, FieldIn, FieldOut, FieldsOut
+from crm.customers.schemas.custom_fields import (
+    CustomFieldEditIn,
+    CustomFieldIn,
+    CustomFieldOut,
+    CustomFieldsOut,
+)
 from crm.customers.services import custom_fields
 from crm.customers.services.custom_fields import DefineField, ReviseField
 from crm.users.auth import Scope, current_user, token_required
@@ -22,7 +27,7 @@ blp = Blueprint(
 
 @blp.get("")
 @token_required(Scope.CUSTOMERS_READ)
-@blp.response(200, FieldsOut)
+@blp.response(200, CustomFieldsOut)
 def index() -> dict[str, Any]:
     """All of them in their order, archived ones too."""
     return {"items": queries.every(context.session())}
@@ -30,8 +35,8 @@ def index() -> dict[str, Any]:
 
 @blp.post("")
 @token_required(Scope.CUSTOMERS_WRITE)
-@blp.arguments(FieldIn)
-@blp.response(201, FieldOut)
+@blp.arguments(CustomFieldIn)
+@blp.response(201, CustomFieldOut)
 def create(wanted: DefineField) -> CustomField:
     by, now = current_user(), context.now_once()
     return custom_fields.create(context.session(), wanted, by=by, now=now)
@@ -39,8 +44,8 @@ def create(wanted: DefineField) -> CustomField:
 
 @blp.put("/<int:field_id>")
 @token_required(Scope.CUSTOMERS_WRITE)
-@blp.arguments(FieldEditIn)
-@blp.response(200, FieldOut)
+@blp.arguments(CustomFieldEditIn)
+@blp.response(200, CustomFieldOut)
 def update(wanted: ReviseField, field_id: int) -> CustomField:
     """Call the field or its choices otherwise, and add choices; `version` is the one seen."""
     item = queries.get(context.session(), field_id)
@@ -51,7 +56,7 @@ def update(wanted: ReviseField, field_id: int) -> CustomField:
 
 @blp.post("/<int:field_id>/archiving")
 @token_required(Scope.CUSTOMERS_WRITE)
-@blp.response(200, FieldOut)
+@blp.response(200, CustomFieldOut)
 def archive(field_id: int) -> CustomField:
     """Show it nowhere any more. Refused while a segment asks for it."""
     item = queries.get(context.session(), field_id)
@@ -61,7 +66,7 @@ def archive(field_id: int) -> CustomField:
 
 @blp.delete("/<int:field_id>/archiving")
 @token_required(Scope.CUSTOMERS_WRITE)
-@blp.response(200, FieldOut)
+@blp.response(200, CustomFieldOut)
 def restore(field_id: int) -> CustomField:
     """Show it again, with the values that it had."""
     item = queries.get(context.session(), field_id)

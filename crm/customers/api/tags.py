@@ -8,13 +8,13 @@ from crm.core.errors import Invalid
 from crm.customers.models import Tag, TagGroup, TagRemoval
 from crm.customers.queries import tags as queries
 from crm.customers.schemas.tags import (
-    GroupIn,
-    GroupOut,
-    GroupsOut,
-    MergeIn,
     MergeInto,
     RemovalOut,
     TagEditIn,
+    TagGroupIn,
+    TagGroupOut,
+    TagGroupsOut,
+    TagMergeIn,
     TagWithGroupOut,
 )
 from crm.customers.services import tag_settings
@@ -43,7 +43,7 @@ def update(wanted: ReviseTag, tag_id: int) -> Tag:
 
 @blp.post("/<int:tag_id>/merging")
 @token_required(Scope.CUSTOMERS_WRITE)
-@blp.arguments(MergeIn)
+@blp.arguments(TagMergeIn)
 @blp.response(200, RemovalOut)
 def merge(wanted: MergeInto, tag_id: int) -> TagRemoval:
     """Into another tag; the answer's id takes it back."""
@@ -77,15 +77,15 @@ def bring_back(removal_id: int) -> Tag:
 
 @groups_blp.get("")
 @token_required(Scope.CUSTOMERS_READ)
-@groups_blp.response(200, GroupsOut)
+@groups_blp.response(200, TagGroupsOut)
 def index() -> dict[str, Any]:
     return {"items": queries.groups(context.session())}
 
 
 @groups_blp.post("")
 @token_required(Scope.CUSTOMERS_WRITE)
-@groups_blp.arguments(GroupIn)
-@groups_blp.response(201, GroupOut)
+@groups_blp.arguments(TagGroupIn)
+@groups_blp.response(201, TagGroupOut)
 def create_group(wanted: DescribeGroup) -> TagGroup:
     by, now = current_user(), context.now_once()
     return tag_settings.add_group(context.session(), wanted, by=by, now=now)
@@ -93,8 +93,8 @@ def create_group(wanted: DescribeGroup) -> TagGroup:
 
 @groups_blp.put("/<int:group_id>")
 @token_required(Scope.CUSTOMERS_WRITE)
-@groups_blp.arguments(GroupIn)
-@groups_blp.response(200, GroupOut)
+@groups_blp.arguments(TagGroupIn)
+@groups_blp.response(200, TagGroupOut)
 def update_group(wanted: DescribeGroup, group_id: int) -> TagGroup:
     group = queries.get_group(context.session(), group_id)
     tag_settings.revise_group(context.session(), group, wanted, by=current_user())

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from flask_babel import lazy_gettext as _l
 
 from crm.customers.models import CustomField, FieldKind
-from crm.customers.schemas.custom_fields import FieldEditIn, FieldIn
+from crm.customers.schemas.custom_fields import CustomFieldEditIn, CustomFieldIn
 from crm.customers.services.custom_fields import CHOSEN, DefineField, ReviseField
 from crm.web.forms import Form
 
@@ -32,7 +32,7 @@ _CALLED = "called."
 
 
 class FieldForm(Form[DefineField]):
-    schema = FieldIn
+    schema = CustomFieldIn
     labels: ClassVar[Mapping[str, Any]] = LABELS
 
     def _as_data(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class FieldForm(Form[DefineField]):
 class FieldEditForm(Form[ReviseField]):
     """A new name for each choice stands under its key; a blank one puts the choice away."""
 
-    schema = FieldEditIn
+    schema = CustomFieldEditIn
     labels: ClassVar[Mapping[str, Any]] = LABELS
 
     def _as_data(self) -> dict[str, Any]:

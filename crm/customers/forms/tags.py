@@ -6,7 +6,14 @@ from typing import Any, ClassVar
 from flask_babel import lazy_gettext as _l
 
 from crm.customers.models import Tag, TagColour, TagGroup
-from crm.customers.schemas.tags import GroupIn, MergeIn, MergeInto, TagEditIn, TagsAsked, TagsIn
+from crm.customers.schemas.tags import (
+    MergeInto,
+    TagEditIn,
+    TagGroupIn,
+    TagMergeIn,
+    TagsAsked,
+    TagsIn,
+)
 from crm.customers.services.tag_settings import DescribeGroup, ReviseTag
 from crm.web.forms import Choices, Form
 
@@ -27,11 +34,11 @@ class TagEditForm(Form[ReviseTag]):
 
 
 class MergeForm(Form[MergeInto]):
-    schema = MergeIn
+    schema = TagMergeIn
 
 
 class GroupForm(Form[DescribeGroup]):
-    schema = GroupIn
+    schema = TagGroupIn
     labels: ClassVar[Mapping[str, Any]] = {"name": _l("Name of the group"), "colour": _l("Colour")}
 
 

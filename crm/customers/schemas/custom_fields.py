@@ -20,7 +20,7 @@ LONGEST_CHOICES = 20_000
 ADDRESSES = frozenset({FieldKind.PHONE, FieldKind.EMAIL})
 
 
-class FieldIn(InputSchema[DefineField]):
+class CustomFieldIn(InputSchema[DefineField]):
     command: ClassVar[type[DefineField]] = DefineField
 
     label = fields.String(required=True, validate=not_blank(LONGEST_LABEL))
@@ -29,7 +29,7 @@ class FieldIn(InputSchema[DefineField]):
     choices = fields.List(fields.String(validate=no_controls), load_default=())
 
 
-class FieldEditIn(InputSchema[ReviseField]):
+class CustomFieldEditIn(InputSchema[ReviseField]):
     command: ClassVar[type[ReviseField]] = ReviseField
 
     version = fields.Integer(required=True)
@@ -44,27 +44,27 @@ class FieldEditIn(InputSchema[ReviseField]):
     choices = fields.List(fields.String(validate=no_controls), load_default=())
 
 
-class ChoiceOut(Schema):
+class CustomChoiceOut(Schema):
     key = fields.String()
     label = fields.String()
     is_archived = fields.Boolean()
 
 
-class FieldOut(Schema):
+class CustomFieldOut(Schema):
     id = fields.Integer()
     key = fields.String(metadata={"description": "Its key in `custom` of a customer."})
     name = fields.String(metadata={"description": "Its name in rules, views and mappings."})
     label = fields.String()
     kind = fields.Enum(FieldKind, by_value=True)
-    choices = fields.List(fields.Nested(ChoiceOut))
+    choices = fields.List(fields.Nested(CustomChoiceOut))
     is_required = fields.Boolean()
     is_archived = fields.Boolean()
     position = fields.Integer()
     version = fields.Integer()
 
 
-class FieldsOut(Schema):
-    items = fields.List(fields.Nested(FieldOut))
+class CustomFieldsOut(Schema):
+    items = fields.List(fields.Nested(CustomFieldOut))
 
 
 def display(field: CustomField, value: Stored | None, *, is_full: bool = False) -> str:

@@ -31,13 +31,13 @@ class TagEditIn(InputSchema[ReviseTag]):
     group_id = fields.Integer(load_default=None, allow_none=True)
 
 
-class MergeIn(InputSchema[MergeInto]):
+class TagMergeIn(InputSchema[MergeInto]):
     command: ClassVar[type[MergeInto]] = MergeInto
 
     into_id = fields.Integer(required=True)
 
 
-class GroupIn(InputSchema[DescribeGroup]):
+class TagGroupIn(InputSchema[DescribeGroup]):
     command: ClassVar[type[DescribeGroup]] = DescribeGroup
 
     name = fields.String(required=True, validate=not_blank(LONGEST_NAME))
@@ -53,21 +53,21 @@ class TagsIn(InputSchema[TagsAsked]):
     cursor = fields.String(load_default=None, validate=at_most(1_000))
 
 
-class GroupOut(Schema):
+class TagGroupOut(Schema):
     id = fields.Integer()
     name = fields.String()
     colour = fields.Enum(TagColour, by_value=True)
     version = fields.Integer()
 
 
-class GroupsOut(Schema):
-    items = fields.List(fields.Nested(GroupOut))
+class TagGroupsOut(Schema):
+    items = fields.List(fields.Nested(TagGroupOut))
 
 
 class TagWithGroupOut(Schema):
     id = fields.Integer()
     name = fields.String()
-    group = fields.Nested(GroupOut, allow_none=True)
+    group = fields.Nested(TagGroupOut, allow_none=True)
 
 
 class RemovalOut(Schema):
