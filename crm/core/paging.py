@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from math import isfinite
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression
@@ -217,10 +218,18 @@ def _value(value: Any, kind: type) -> object:  # noqa: ANN401 - whatever JSON he
         return date.fromisoformat(value["at"])
     if kind is int:
         return _integer(value)
+    if kind is float:
+        return _number(value)
     if not isinstance(value, str) or "\x00" in value:
         raise ValueError
     value.encode()  # a lone surrogate is no text that a database takes
     return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+        raise ValueError
+    return float(value)
 
 
 def _integer(value: object) -> int:

@@ -88,7 +88,7 @@ def test_a_list_needs_the_same_queries_for_one_customer_and_for_a_page(
         client.get("/customers/?tab=mine")
 
     assert len(many) <= len(one)
-    assert len(many) <= 15
+    assert len(many) <= 21  # PostgreSQL is told twice how long it may take
 
 
 def test_one_can_walk_to_the_end_of_the_list_and_back(
@@ -317,7 +317,7 @@ def test_a_phone_can_sort_by_everything_that_a_desk_can(
     owner = make_rep(session)
     make_customer(session, owner=owner)
     page = client_for(owner).get("/customers/").get_data(as_text=True)
-    menu = re.search(r'<details class="c-anchor u-end">.*?</details>', page, re.S)
+    menu = re.search(r'<details class="c-anchor">.*?</details>', page, re.S)
     assert menu is not None
     assert menu[0].count("c-item") == len(listing.SORTS)
     for name in listing.SORTS:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, jsonify, make_response, request
+from flask import Response, jsonify, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
 from werkzeug.exceptions import PreconditionFailed
@@ -11,6 +11,7 @@ from crm.core.errors import Conflict, Invalid
 from crm.customers import queries
 from crm.customers.models import Customer
 from crm.customers.queries import choices, custom_fields, listing, timeline
+from crm.customers.queries.listing import At
 from crm.customers.schemas import answers
 from crm.customers.schemas.custom_fields import masked
 from crm.customers.schemas.customers import (
@@ -46,7 +47,7 @@ def index(asked: Listed) -> ResponseReturnValue:
     """A page of the customers that the token's owner may see."""
     viewer = current_user()
     found = listing.page(
-        context.session(), asked.filters, viewer=viewer, now=context.now_once(), cursor=asked.cursor
+        context.session(), asked.filters, viewer=viewer, now=context.now_once(), at=At(asked.cursor)
     )
     custom_fields.bring(context.session(), found.items)
     items = [_as_json(customer) for customer in found.items]
@@ -68,7 +69,11 @@ def create(wanted: CustomerFacts) -> ResponseReturnValue:
 @token_required(Scope.CUSTOMERS_READ)
 @blp.response(200, CustomerOut)
 def show(public_id: str) -> ResponseReturnValue:
-    return _one(_found(public_id))
+    """The record; of a merged one the address of the record that survived it (302)."""
+    customer = _found(public_id)
+    if customer.public_id != public_id:
+        return redirect(url_for(".show", public_id=customer.public_id), 302)
+    return _one(customer)
 
 
 @blp.patch("/<public_id>")

@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, String, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    SQLColumnExpression,
+    String,
+    literal,
+    null,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import Session
 
 from crm.core import bulk
@@ -14,7 +24,6 @@ from crm.customers.models import (
     CustomerStats,
     CustomerTag,
     Export,
-    ExportFormat,
     ExportState,
     Tag,
 )
@@ -35,7 +44,6 @@ _NAMED: Mapping[str, SQLColumnExpression[Any]] = {
     "updated": Customer.updated_at,
     **_STATS,
 }
-LEADING = 2  # columns before the wanted ones: the id, and whose customer it is
 
 
 def mine(user: User) -> Select[Export]:
@@ -78,9 +86,11 @@ def rows(
     after: int,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """The next customers by id: plain rows of id, owner and the wanted values, no objects."""
+    """The next customers by id: plain rows of id, owner, own fields and the wanted values."""
+    has_own = any(column.kind is ColumnKind.CUSTOM for column in columns)
+    leading = (Customer.id, Customer.owner_id, Customer.custom if has_own else null())
     statement = (
-        select(Customer.id, Customer.owner_id, *(_value(column) for column in columns))
+        select(*leading, *(_value(column) for column in columns))
         .where(*where, Customer.id > after)
         .order_by(Customer.id)
         .limit(limit)
@@ -111,14 +121,10 @@ def running_count(session: Session, user: User) -> int:
     return len(session.scalars(under_way().where(Export.by_id == user.id)).all())
 
 
-def is_a_workbook(export: Export) -> bool:
-    return export.format is ExportFormat.XLSX
-
-
 def _value(column: Column) -> SQLColumnExpression[Any]:
     """What the database gives for a column; words come as they are stored, not as enums."""
-    if column.kind is ColumnKind.TAGS:
-        return Customer.id.label(None)  # they come by a statement of their own
+    if column.kind in {ColumnKind.TAGS, ColumnKind.CUSTOM}:
+        return literal(0)  # told from elsewhere: tags by a statement of their own
     if column.kind is ColumnKind.WORD:
         return type_coerce(getattr(Customer, column.name), String)
     found: SQLColumnExpression[Any] = _NAMED.get(column.name) or getattr(Customer, column.name)

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session, aliased, joinedload
 
 from crm.core.errors import NotFound
 from crm.customers.models import CustomerView, ListChoice, Stage
-from crm.customers.queries import listing
+from crm.customers.models.fields import PREFIX
 from crm.customers.queries.listing import Filters, Next, Tab
+from crm.customers.rules import columns
 from crm.users.models import Role, User
 
 MOST_SHOWN = 40
@@ -96,6 +97,7 @@ def as_json(filters: Filters) -> dict[str, Any]:
         "owner": filters.owner,
         "next": filters.next.value if filters.next else None,
         "segment": filters.segment,
+        **filters.custom,
     }
     return {name: value for name, value in found.items() if value}
 
@@ -113,8 +115,9 @@ def from_json(kept: Mapping[str, Any], sort: str = "next") -> Filters:
         source=_text(kept, "source"),
         owner=_number(kept, "owner"),
         segment=_number(kept, "segment"),
-        sort=name if name in listing.SORTS else "next",
-        down=down and name in listing.SORTS,
+        custom={key: str(value) for key, value in kept.items() if key.startswith(PREFIX)},
+        sort=name if columns.is_sort(name) else "next",
+        down=down and columns.is_sort(name),
     )
 
 

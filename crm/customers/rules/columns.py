@@ -5,6 +5,7 @@ Each has a short name, by which views, addresses and exports remember it. Names 
 """
 
 import enum
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 from crm.core.messages import N_
 
 PANEL: Final = "panel."
+_CUSTOM = re.compile(r"custom\.f[0-9]{1,12}")
 MOST: Final = 60  # columns of one list
 
 
@@ -62,6 +64,14 @@ OWN: Final = (
     Column("source", N_("Source"), _TEXT, "source"),
     Column("external_id", N_("Customer number"), _TEXT, "external_id"),
     Column("note", N_("Note"), _TEXT, "note", is_sortable=False),
+    Column("channel", N_("Won through"), _TEXT, "channel"),
+    Column("member_level", N_("Member level"), _TEXT, "member_level"),
+    Column("points", N_("Member points"), ColumnKind.NUMBER, "points"),
+    Column("birth_on", N_("Birthday"), ColumnKind.DAY, "birth_on"),
+    Column("sex", N_("Sex"), _WORD, "sex"),
+    Column("interests", N_("Interests"), _TEXT, "interests", is_sortable=False),
+    Column("purchasing_power", N_("Purchasing power"), _WORD, "purchasing_power"),
+    Column("is_internal", N_("Staff or test"), ColumnKind.YES_NO, is_sortable=False),
     Column("last", N_("Last contact"), _MOMENT),
     Column("next", N_("Next follow-up"), _MOMENT),
     Column("amount", N_("Total bought"), ColumnKind.MONEY),
@@ -76,6 +86,11 @@ BY_NAME: Final = {column.name: column for column in OWN}
 
 #: What a list shows until somebody chooses; the panels of upper modules stand behind the owner.
 USUAL: Final = ("stage", "tags", "owner", "last", "next", "amount")
+
+
+def is_sort(name: str) -> bool:
+    """Whether a list may be asked to stand in this order; a field may be gone by then."""
+    return bool(_CUSTOM.fullmatch(name)) or (name in BY_NAME and BY_NAME[name].is_sortable)
 
 
 def chosen(names: Iterable[str], known: Iterable[str]) -> list[str]:

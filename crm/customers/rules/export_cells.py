@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 from crm.core.i18n import gettext_for
 from crm.core.money import plain_text
 from crm.core.spreadsheet import harmless
-from crm.customers.models import names
+from crm.customers.models import CustomField, names
+from crm.customers.rules import custom_values
 from crm.customers.rules.columns import Column, ColumnKind
+from crm.customers.rules.custom_values import Stored
 from crm.customers.rules.headers import CUSTOMERS, HEADERS
 
 #: One value to one cell; None is a blank.
@@ -25,7 +27,8 @@ def header(column: Column, locale: str) -> str:
     """The column's head: where an import knows the field, a name that the import understands."""
     aliases = HEADERS[CUSTOMERS].get(column.field, ())
     if not aliases:
-        return harmless(gettext_for(locale)(str(column.label)))
+        own = column.kind is ColumnKind.CUSTOM
+        return harmless(column.label if own else gettext_for(locale)(column.label))
     if locale.startswith("zh"):
         return aliases[0]
     english = next((alias for alias in aliases if alias.isascii()), aliases[0])
@@ -38,6 +41,8 @@ def converters(columns: Sequence[Column], *, locale: str, zone: ZoneInfo) -> lis
     words: Mapping[str, Mapping[str, str]] = {
         "stage": {stage.value: say(text) for stage, text in names.STAGES.items()},
         "kind": {kind.value: say(text) for kind, text in names.KINDS.items()},
+        "sex": {sex.value: say(text) for sex, text in names.SEXES.items()},
+        "purchasing_power": {power.value: say(text) for power, text in names.POWERS.items()},
     }
     yes, no = say("Yes"), say("No")
 
@@ -47,7 +52,8 @@ def converters(columns: Sequence[Column], *, locale: str, zone: ZoneInfo) -> lis
 
     ways: dict[ColumnKind, Convert] = {
         ColumnKind.NUMBER: str,
-        ColumnKind.TAGS: lambda _value: "",  # told by whoever knows the tags
+        ColumnKind.TAGS: lambda _value: "",  # told by whoever knows them, as are own fields
+        ColumnKind.CUSTOM: lambda _value: "",
         ColumnKind.MONEY: plain_text,
         ColumnKind.DAY: date.isoformat,
         ColumnKind.MOMENT: moment,
@@ -69,6 +75,10 @@ def tags(names_of_tags: Iterable[str]) -> str:
 
 def text(value: str) -> str:
     return harmless(value)
+
+
+def own_field(field: CustomField, value: Stored | None) -> str:
+    return harmless(custom_values.as_text(field, value))
 
 
 def phone(e164: str) -> str:

@@ -6,15 +6,17 @@ from typing import Any, ClassVar
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
 from crm.customers.models import CustomerKind, OrderStatus, PurchasingPower, Sex, Stage
-from crm.customers.queries.listing import SORTS, Filters, Next, Tab
+from crm.customers.models.fields import PREFIX
+from crm.customers.queries.listing import Filters, Next, Tab
+from crm.customers.rules import columns
 from crm.customers.services.customers import AssignCustomer, CustomerFacts, EditCustomer
 from crm.customers.services.orders import PutOrder
 from crm.customers.services.stages import ChangeStage
 from crm.customers.services.tags import PutTag, TagMany
-from crm.web.schemas import InputSchema, at_most, between, no_controls, not_blank, one_of
+from crm.web.schemas import InputSchema, at_most, between, no_controls, not_blank
 
 LARGEST_FEN = 10**15
 EARLIEST_BIRTH = 1900
@@ -103,6 +105,7 @@ class StageIn(InputSchema[ChangeStage]):
     command = ChangeStage
 
     stage = fields.Enum(Stage, by_value=True, required=True)
+    held_days = fields.Integer(load_default=None, allow_none=True, validate=between(0, 3_650))
 
 
 class AssignIn(InputSchema[AssignCustomer]):
@@ -128,6 +131,16 @@ class TagManyIn(InputSchema[TagMany]):
     )
 
 
+def _sort(name: str) -> None:
+    if not columns.is_sort(name):
+        raise ValidationError(gettext("Choose one of the list."))
+
+
+def _own_field(name: str) -> None:
+    if not (name.startswith(PREFIX) and columns.is_sort(name)):
+        raise ValidationError(gettext("Choose one of the list."))
+
+
 class FiltersIn(InputSchema[Filters]):
     """The list's address: every filter stands in it, so that a view can be kept as a link."""
 
@@ -142,8 +155,24 @@ class FiltersIn(InputSchema[Filters]):
     owner = fields.Integer(load_default=None, validate=validate.Range(1, 2**63 - 1))
     next = fields.Enum(Next, by_value=True, load_default=None)
     segment = fields.Integer(load_default=None, validate=validate.Range(1, 2**63 - 1))
-    sort = fields.String(load_default="next", validate=one_of(SORTS))
+    custom = fields.Dict(
+        keys=fields.String(validate=_own_field),
+        values=fields.String(validate=[no_controls, at_most(200)]),
+        load_default=dict,
+        metadata={"description": "Own fields by name: custom.f12"},
+    )
+    sort = fields.String(load_default="next", validate=_sort)
     down = fields.Boolean(load_default=False)
+
+    @pre_load
+    def gather(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        """In an address each own field stands by itself; a form names one and its value."""
+        found = {name: data[name] for name in data if name.startswith(PREFIX)}
+        rest = {name: value for name, value in data.items() if name not in found}
+        name, value = rest.pop("own_field", ""), rest.pop("own_value", "")
+        if name and value:
+            found[name] = value
+        return rest | {"custom": found} if found else rest
 
 
 class CustomersIn(FiltersIn):

@@ -25,9 +25,9 @@ from crm.core.db import Step
 from crm.core.errors import Conflict, Invalid
 from crm.core.jobs import Outside
 from crm.core.phones import mask_phone
-from crm.customers.models import Export, ExportFormat, ExportState
+from crm.customers.models import CustomField, Export, ExportFormat, ExportState, FieldKind
+from crm.customers.queries import custom_fields, list_columns, listing, saved_views
 from crm.customers.queries import exports as queries
-from crm.customers.queries import list_columns, listing, saved_views
 from crm.customers.queries.listing import Filters
 from crm.customers.rules import columns as rules
 from crm.customers.rules import export_cells as cells
@@ -169,7 +169,7 @@ def _write_some(session: Session, export: Export, *, by: User, now: datetime) ->
     known = {column.name: column for column in list_columns.offered(session)}
     columns = [rules.NAME, *(known[name] for name in export.columns if name in known)]
     found = queries.rows(session, columns, where, after=export.cursor, limit=ROWS_A_STEP)
-    sheet = _Sheet(columns, by, export.locale, company(session).zone)
+    sheet = _Sheet(session, columns, by, export.locale)
     if any(column.kind is ColumnKind.TAGS for column in columns):
         sheet.tags = queries.tags(session, [row[0] for row in found])
     head = [sheet.head()] if export.size == 0 else []
@@ -184,45 +184,73 @@ def _write_some(session: Session, export: Export, *, by: User, now: datetime) ->
             _end(session, export, ExportState.DONE, now=now)
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What cells may ask about their row beside their own value."""
+
+    customer_id: int
+    custom: Mapping[str, Any]
+    is_hidden: bool  # the maker sees the customer, not how to reach it
+
+
+#: A value and its row to a cell.
+_Make = Callable[[Any, _Line], str]
+
+
 @dataclass(slots=True)
 class _Sheet:
     """Makes rows of the database rows of the file, with addresses as the maker may see them."""
 
+    session: Session
     columns: Sequence[Column]
     by: User
     locale: str
-    zone: Any
     tags: Mapping[int, list[str]] = field(default_factory=dict)
 
     def head(self) -> list[str]:
         return [cells.header(column, self.locale) for column in self.columns]
 
     def rows(self, found: Sequence[Row[Any]]) -> Iterator[list[str]]:
-        ways = cells.converters(self.columns, locale=self.locale, zone=self.zone)
-        special = self._special()
+        zone = company(self.session).zone
+        ways = cells.converters(self.columns, locale=self.locale, zone=zone)
+        special = list(self._special())
         only_own = policies.reach(self.by, "customers.see_contacts") is policies.OWN
         for row in found:
-            customer_id, owner_id, *values = tuple(row)
+            customer_id, owner_id, custom, *values = tuple(row)
             made = [
                 "" if value is None else way(value) for way, value in zip(ways, values, strict=True)
             ]
-            for place, make in special:
-                value = values[place]
-                hidden = only_own and owner_id != self.by.id
-                made[place] = "" if value is None else make(customer_id, value, hidden)
+            if special:
+                line = _Line(customer_id, custom or {}, only_own and owner_id != self.by.id)
+                for place, make in special:
+                    made[place] = "" if values[place] is None else make(values[place], line)
             yield made
 
-    def _special(self) -> list[tuple[int, Callable[[int, Any, bool], str]]]:
-        makers: dict[str, Callable[[int, Any, bool], str]] = {
-            "tags": lambda customer, _value, _hidden: cells.tags(self.tags.get(customer, ())),
-            "phone": lambda _id, value, hidden: mask_phone(value) if hidden else cells.phone(value),
-            "email": lambda _id, value, hidden: mask_email(value) if hidden else cells.text(value),
+    def _special(self) -> Iterator[tuple[int, _Make]]:
+        """The cells that need more than their value, by place."""
+        makers: dict[str, _Make] = {
+            "tags": lambda _value, line: cells.tags(self.tags.get(line.customer_id, ())),
+            "phone": lambda e164, line: mask_phone(e164) if line.is_hidden else cells.phone(e164),
+            "email": lambda text, line: mask_email(text) if line.is_hidden else cells.text(text),
         }
-        return [
-            (place, makers[column.name])
-            for place, column in enumerate(self.columns)
-            if column.name in makers
-        ]
+        for place, column in enumerate(self.columns):
+            if column.kind is ColumnKind.CUSTOM:
+                own = custom_fields.find(self.session, column.name)
+                if own is not None:
+                    yield place, partial(_own_cell, own)
+            elif column.name in makers:
+                yield place, makers[column.name]
+
+
+def _own_cell(own: CustomField, _value: object, line: _Line) -> str:
+    """Phones and addresses among own fields are kept from whom the others are kept from."""
+    stored = line.custom.get(own.key)
+    if line.is_hidden and stored:
+        if own.kind is FieldKind.PHONE:
+            return mask_phone(str(stored))
+        if own.kind is FieldKind.EMAIL:
+            return mask_email(str(stored))
+    return cells.own_field(own, stored)
 
 
 def _is_cut(path: Path, size: int) -> bool:

@@ -111,7 +111,9 @@ def _new_page(asked: AskedList) -> Response:
         "exports/_new.html",
         count=listing.count(session, state.filters, viewer=viewer, now=context.now_once()),
         question=list_state.question(state),
-        shown=[known[name].label for name in ("name", *state.columns) if name in known],
+        shown=[
+            list_state.label_of(known[name]) for name in ("name", *state.columns) if name in known
+        ],
         formats=[(one.value, label) for one, label in FORMATS.items()],
         title=state.view.name if state.view else "",
     )

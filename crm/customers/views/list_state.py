@@ -1,7 +1,7 @@
 """What the list is asked for now: by its address, by a saved view, or by what somebody prefers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -11,10 +11,18 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from crm.core.errors import Invalid, NotFound
+from crm.core.panels import Panel
 from crm.customers.forms.customers import NEXTS, TABS
 from crm.customers.forms.lists import AskedListForm, as_sent
 from crm.customers.models import CustomerView, Segment, names
-from crm.customers.queries import list_columns, listing, saved_views
+from crm.customers.models.fields import PREFIX
+from crm.customers.queries import (
+    custom_fields,
+    custom_filters,
+    list_columns,
+    listing,
+    saved_views,
+)
 from crm.customers.queries.listing import Filters, Tab
 from crm.customers.rules import columns as rules
 from crm.customers.rules.columns import Column, ColumnKind
@@ -34,6 +42,8 @@ class ListState:
     columns: Sequence[str]
     view: CustomerView | None = None
     is_edited: bool = False
+    is_default: bool = False  # the list opens with this view
+    known: Mapping[str, Column] = field(default_factory=dict)  # what can be shown, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,37 +77,40 @@ def parsed(form: Form[C]) -> C:
 def state_of(session: Session, wanted: AskedList, viewer: User) -> ListState:
     """The list that is meant. Raises NotFound for a view that is gone or somebody else's."""
     choice = saved_views.choice(session, viewer)
-    preferred = (choice.columns if choice else None) or usual()
+    known = {column.name: column for column in offered(session)}
     view = None
     if wanted.view is not None:
         view = saved_views.get(session, wanted.view, viewer=viewer)
     elif wanted.is_bare and choice and choice.default_view_id:
         view = _if_there(session, choice.default_view_id, viewer)
     if view is None:
-        return ListState(wanted.filters, _known(session, wanted.columns or preferred))
-    own = _known(session, view.columns or usual())
+        preferred = (choice.columns if choice else None) or usual()
+        columns = rules.chosen(wanted.columns or preferred, known)
+        return ListState(wanted.filters, columns, known=known)
+    is_default = choice is not None and choice.default_view_id == view.id
+    own = rules.chosen(view.columns or usual(), known)
+    kept = _sound(saved_views.filters_of(view), known)
     if not wanted.edited:
-        return ListState(saved_views.filters_of(view), own, view)
-    columns = _known(session, wanted.columns) if wanted.columns else own
-    is_edited = not _same(wanted.filters, saved_views.filters_of(view)) or columns != own
-    return ListState(wanted.filters, columns, view, is_edited)
+        return ListState(kept, own, view, is_default=is_default, known=known)
+    columns = rules.chosen(wanted.columns, known) if wanted.columns else own
+    is_edited = not _same(wanted.filters, kept) or columns != own
+    return ListState(wanted.filters, columns, view, is_edited, is_default, known)
 
 
 def offered(session: Session) -> list[Column]:
     """All columns that the list can show, the upper modules' among them."""
-    panels = context.panels().at("customers.column")
     shown = [
         Column(rules.PANEL + panel.name, panel.label, ColumnKind.PANEL, is_sortable=False)
-        for panel in panels
+        for panel in panels()
     ]
     return [*list_columns.offered(session), *shown]
 
 
 def usual() -> list[str]:
     """The columns of the house; panels stand behind the owner."""
-    panels = [rules.PANEL + panel.name for panel in context.panels().at("customers.column")]
     place = rules.USUAL.index("owner") + 1
-    return [*rules.USUAL[:place], *panels, *rules.USUAL[place:]]
+    shown = [rules.PANEL + panel.name for panel in panels()]
+    return [*rules.USUAL[:place], *shown, *rules.USUAL[place:]]
 
 
 def address(state: ListState, **changed: Any) -> str:
@@ -121,7 +134,11 @@ def hidden_fields(state: ListState) -> list[tuple[str, str]]:
 def carried(state: ListState) -> list[tuple[str, str]]:
     """What the form of conditions carries along: it asks for the rest itself."""
     kept = {"view", "edited", "columns", "tab", "q", "segment", "sort", "down"}
-    return [(name, value) for name, value in _pairs(state, {}) if name in kept]
+    return [
+        (name, value)
+        for name, value in _pairs(state, {})
+        if name in kept or name.startswith(PREFIX)
+    ]
 
 
 def chips(session: Session, state: ListState) -> list[Chip]:
@@ -140,6 +157,7 @@ def chips(session: Session, state: ListState) -> list[Chip]:
         (gettext("Source"), wanted.source, "source"),
         (gettext("Owner"), owner.name if owner else _gone(wanted.owner), "owner"),
         (gettext("Next follow-up"), str(NEXTS[wanted.next]) if wanted.next else "", "next"),
+        *(_own_chip(session, name, value) for name, value in wanted.custom.items()),
     )
     return [
         Chip(label, value, address(state, **{name: None})) for label, value, name in found if value
@@ -147,10 +165,10 @@ def chips(session: Session, state: ListState) -> list[Chip]:
 
 
 def sort_links(state: ListState) -> dict[str, tuple[str, str]]:
-    """For each sortable column: the address that sorts by it, and its aria-sort now."""
+    """For each column that sorts: the address that sorts by it, and its aria-sort now."""
     wanted = state.filters
     found = {}
-    for name in listing.SORTS:
+    for name, _label in sortable(state):
         is_on = name == wanted.sort
         direction = ("descending" if wanted.down else "ascending") if is_on else "none"
         down = not wanted.down if is_on else name in listing.LARGEST_FIRST
@@ -158,9 +176,35 @@ def sort_links(state: ListState) -> dict[str, tuple[str, str]]:
     return found
 
 
-def sortable() -> list[tuple[str, str]]:
-    """What the list can be sorted by, in words; a phone has no column heads to press."""
-    return [(column.name, gettext(column.label)) for column in rules.OWN if column.is_sortable]
+def panels() -> Sequence[Panel]:
+    return context.panels().at("customers.column")
+
+
+def label_of(column: Column) -> str:
+    """What the column is called; the company's own fields as the company calls them."""
+    if column.kind is ColumnKind.CUSTOM:
+        return str(column.label)
+    return gettext(column.label) if isinstance(column.label, str) else str(column.label)
+
+
+def sortable(state: ListState) -> list[tuple[str, str]]:
+    """What the list can be sorted by, in words: the record's own columns and the own fields shown.
+
+    A phone has no column heads to press.
+    """
+    shown = {*state.columns, state.filters.sort}
+    return [
+        (name, label_of(column))
+        for name, column in state.known.items()
+        if column.is_sortable and (column.kind is not ColumnKind.CUSTOM or name in shown)
+    ]
+
+
+def _own_chip(session: Session, name: str, value: str) -> tuple[str, str, str]:
+    own = custom_fields.find(session, name)
+    if own is None:
+        return name, _gone(0), name
+    return own.label, custom_filters.words(own, value), name
 
 
 def _pairs(state: ListState, changed: dict[str, Any]) -> list[tuple[str, str]]:
@@ -193,8 +237,11 @@ def _same(one: Filters, other: Filters) -> bool:
     )
 
 
-def _known(session: Session, chosen: Sequence[str]) -> list[str]:
-    return rules.chosen(chosen, [column.name for column in offered(session) if column.is_listed])
+def _sound(filters: Filters, known: Mapping[str, Column]) -> Filters:
+    """A view may have been kept when a field was there that is gone now: the usual sort, then."""
+    if filters.sort.startswith(PREFIX) and filters.sort not in known:
+        return replace(filters, sort="next", down=False)
+    return filters
 
 
 def _if_there(session: Session, view_id: int, viewer: User) -> CustomerView | None:

@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from crm.core.company import company
 from crm.core.panels import Panel
+from crm.customers.forms.stages import why
 from crm.customers.models import Customer, CustomerKind, Order, names
-from crm.customers.queries import listing
+from crm.customers.queries import lifecycle, listing
 from crm.customers.queries import persons as person_queries
 from crm.customers.queries.listing import Tab
 from crm.customers.queries.timeline import Happening, Source
+from crm.customers.rules.stages import StageTerms
 from crm.customers.schemas import persons as person_schemas
 from crm.users.models import User
 from crm.web import context, filters
@@ -62,14 +64,20 @@ def persons(session: Session, customer: Customer, *, is_full: bool) -> list[dict
 def events(happenings: Iterable[Happening]) -> list[Event]:
     """The timeline in words."""
     panels = {panel.name: panel for panel in context.panels().at("customers.timeline")}
-    return [_event(one, panels) for one in happenings]
+    shown = list(happenings)
+    moves = [one.row for one in shown if one.source is Source.STAGE]
+    versions = lifecycle.versions(
+        context.session(), sorted({move.rules_id for move in moves if move.rules_id})
+    )
+    return [
+        _stage_event(one, versions) if one.source is Source.STAGE else _event(one, panels)
+        for one in shown
+    ]
 
 
 def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
     if one.source is Source.ORDER:
         return _order_event(one, one.row)
-    if one.source is Source.STAGE:
-        return _stage_event(one)
     entry = one.row
     if entry.kind in panels:
         panel = panels[entry.kind]
@@ -88,15 +96,9 @@ def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
     return Event(one.at, "user", "amber", title, str(entry.details.get("note", "")), one.by)
 
 
-def _stage_event(one: Happening) -> Event:
+def _stage_event(one: Happening, versions: Mapping[int, StageTerms]) -> Event:
     change = one.row
     after = gettext(names.STAGES[change.after])
-    reasons = {
-        "import": gettext("By import"),
-        "orders": gettext("By orders"),
-        "by_hand": gettext("By hand"),
-        "silence": gettext("After a long silence"),
-    }
     title = (
         gettext(
             "Stage: %(before)s → %(after)s",
@@ -106,7 +108,7 @@ def _stage_event(one: Happening) -> Event:
         if change.before
         else gettext("Stage: %(after)s", after=after)
     )
-    return Event(one.at, "arrow-up-right", "sky", title, reasons[change.reason.value], one.by)
+    return Event(one.at, "arrow-up-right", "sky", title, why(change, versions), one.by)
 
 
 def _order_event(one: Happening, order: Order) -> Event:
