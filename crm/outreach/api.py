@@ -1,11 +1,15 @@
 """The guard's answer for programs."""
 
+from typing import Any
+
 from flask_smorest import Blueprint
 
 from crm.customers import queries as customer_queries
-from crm.outreach import services
+from crm.outreach import queries, services
+from crm.outreach.models import Policy
 from crm.outreach.rules import Answer
-from crm.outreach.schemas import AnswerOut, Asked, AskedIn
+from crm.outreach.schemas import AnswerOut, Asked, AskedIn, PolicyIn, PolicyOut
+from crm.outreach.services import NewPolicy
 from crm.users.auth import Scope, current_user, token_required
 from crm.web import context
 
@@ -23,3 +27,31 @@ def answer(asked: Asked) -> Answer:
     session, viewer, now = context.session(), current_user(), context.now_once()
     customer = customer_queries.get_by_public_id(session, asked.customer, visible_to=viewer)
     return services.ask(session, customer, channel=asked.channel, at=now, by=viewer, now=now)
+
+
+@blp.get("/policy")
+@token_required(Scope.OUTREACH_READ)
+@blp.response(200, PolicyOut)
+def show_policy() -> dict[str, Any]:
+    """The rules in force."""
+    return _as_json(queries.find_policy(context.session()))
+
+
+@blp.put("/policy")
+@token_required(Scope.OUTREACH_WRITE)
+@blp.arguments(PolicyIn)
+@blp.response(200, PolicyOut)
+def put_policy(wanted: NewPolicy) -> dict[str, Any]:
+    """A new version of the rules; `version` is the one that it follows."""
+    made = services.revise(context.session(), wanted, by=current_user(), now=context.now_once())
+    return _as_json(made)
+
+
+def _as_json(policy: Policy | None) -> dict[str, Any]:
+    terms = queries.terms_of(policy)
+    return {
+        "version": policy.id if policy else 0,
+        "cool_down_days": terms.cool_down_days,
+        "limits": terms.caps,
+        "since": policy.created_at if policy else None,
+    }

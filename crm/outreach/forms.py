@@ -9,9 +9,11 @@ from flask_babel import lazy_gettext as _l
 
 from crm.core.company import Company
 from crm.customers.models.names import CHANNELS
-from crm.outreach.rules import REASONS, Answer, Cap, Reason, Terms
-from crm.outreach.schemas import Cleared, ClearedIn, MarkIn
-from crm.outreach.services import Mark
+from crm.outreach.models import Policy
+from crm.outreach.queries import terms_of
+from crm.outreach.rules import MOST_CAPS, REASONS, Answer, Cap, Reason, Terms
+from crm.outreach.schemas import Cleared, ClearedIn, MarkIn, PolicyIn
+from crm.outreach.services import Mark, NewPolicy
 from crm.web import filters
 from crm.web.forms import Form
 
@@ -21,6 +23,10 @@ _TONES: dict[Reason, str] = {
     Reason.CAP_REACHED: "cap",
     Reason.COOL_DOWN: "cool",
 }
+
+
+LINE = ("channel", "limit", "days")  # the fields of one limit
+SPARE_LINES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,45 @@ class MarkForm(Form[Mark]):
 class ClearingForm(Form[Cleared]):
     schema = ClearedIn
     labels: ClassVar[dict[str, Any]] = {"reason": _l("Reason")}
+
+
+class PolicyForm(Form[NewPolicy]):
+    """The limits are lines of three fields each; a line without numbers says nothing."""
+
+    schema = PolicyIn
+    labels: ClassVar[dict[str, Any]] = {
+        "cool_down_days": _l("Whole days of rest after a contact"),
+        "limits": _l("Limits"),
+    }
+
+    def lines(self) -> Sequence[tuple[str, str, str]]:
+        """Channel, limit and days as they stand in the form, and room for more."""
+        lines = list(zip(*(self.values(name) for name in LINE), strict=False))
+        room = max(0, min(SPARE_LINES, MOST_CAPS - len(lines)))
+        return lines + [("", "", "")] * (room if self._sent is None else 0)
+
+    def _as_data(self) -> dict[str, Any]:
+        data = super()._as_data()
+        for name in LINE:
+            data.pop(name, None)
+        data["limits"] = [
+            {name: text.strip() for name, text in zip(LINE, line, strict=True) if text.strip()}
+            for line in self.lines()
+            if line[1].strip() or line[2].strip()
+        ]
+        return data
+
+
+def policy_start(policy: Policy | None) -> dict[str, Any]:
+    """The rules in force as the form's first values."""
+    terms = terms_of(policy)
+    return {
+        "version": policy.id if policy else 0,
+        "cool_down_days": terms.cool_down_days,
+        "channel": [cap.channel.value if cap.channel else "" for cap in terms.caps],
+        "limit": [cap.limit for cap in terms.caps],
+        "days": [cap.days for cap in terms.caps],
+    }
 
 
 def channel_choices() -> Sequence[tuple[str, Any]]:

@@ -30,13 +30,22 @@ USES_A_CAP = (
 )
 
 
-def find_policy(session: Session) -> Policy | None:
-    return session.scalar(select(Policy).order_by(Policy.id.desc()).limit(1))
+def find_policy(session: Session, *, lock: bool = False) -> Policy | None:
+    newest = policies().limit(1)
+    return session.scalar(newest.with_for_update() if lock else newest)
+
+
+def policies() -> Select[Policy]:
+    """Every version, the one in force first."""
+    return select(Policy).order_by(Policy.id.desc())
 
 
 def terms(session: Session) -> Terms:
     """The rules in force; those of the house before anybody has set any."""
-    policy = find_policy(session)
+    return terms_of(find_policy(session))
+
+
+def terms_of(policy: Policy | None) -> Terms:
     if policy is None:
         return Terms(DEFAULT_CAPS, DEFAULT_COOL_DOWN_DAYS)
     return Terms(read_caps(policy.caps), policy.cool_down_days)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crm.core.company import Company
+from crm.core.errors import Invalid
 from crm.core.messages import N_
 from crm.customers.models import Channel
 
@@ -142,6 +143,39 @@ class Terms:
         """No contact before this can matter (a company day may have 25 hours)."""
         longest = max((cap.days for cap in self.caps), default=0)
         return timedelta(days=max(longest, self.cool_down_days + 1), hours=2)
+
+
+MOST_CAPS = 12
+LARGEST_LIMIT = 100
+MOST_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A cap as people write it: at most `limit` contacts in any `days` days, on one channel or all.
+
+    One channel and one span make one cap: so a changed limit goes on counting the places that were
+    taken before, and a changed span starts to count anew from the ledger.
+    """
+
+    limit: int
+    days: int
+    channel: Channel | None = None
+
+    @property
+    def cap(self) -> Cap:
+        key = f"{self.channel.value if self.channel else 'any'}_{self.days}d"
+        return Cap(key, self.channel, self.limit, self.days)
+
+
+def caps_from(limits: Sequence[Limit]) -> tuple[Cap, ...]:
+    """Raises Invalid for two limits about the same channel and span, and for too many."""
+    if len(limits) > MOST_CAPS:
+        raise Invalid("outreach.too_many_limits", field="limits", limit=MOST_CAPS)
+    caps = {limit.cap.key: limit.cap for limit in limits}
+    if len(caps) < len(limits):
+        raise Invalid("outreach.limit_twice", field="limits")
+    return tuple(caps.values())
 
 
 def read_caps(stored: Iterable[Any]) -> tuple[Cap, ...]:

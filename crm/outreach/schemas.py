@@ -6,8 +6,9 @@ from typing import ClassVar
 from marshmallow import Schema, fields
 
 from crm.customers.models import Channel
-from crm.outreach.services import Mark
-from crm.web.schemas import InputSchema, at_most, no_controls, not_blank
+from crm.outreach.rules import LARGEST_LIMIT, MOST_DAYS, Limit
+from crm.outreach.services import Mark, NewPolicy
+from crm.web.schemas import InputSchema, at_most, between, no_controls, not_blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,37 @@ class ClearedIn(InputSchema[Cleared]):
     command: ClassVar[type[Cleared]] = Cleared
 
     reason = fields.String(required=True, validate=not_blank(500))
+
+
+class LimitIn(InputSchema[Limit]):
+    command: ClassVar[type[Limit]] = Limit
+
+    limit = fields.Integer(required=True, validate=between(1, LARGEST_LIMIT))
+    days = fields.Integer(required=True, validate=between(1, MOST_DAYS))
+    channel = fields.Enum(Channel, by_value=True, load_default=None, allow_none=True)
+
+
+class PolicyIn(InputSchema[NewPolicy]):
+    command: ClassVar[type[NewPolicy]] = NewPolicy
+
+    version = fields.Integer(required=True)
+    cool_down_days = fields.Integer(required=True, validate=between(0, MOST_DAYS))
+    limits = fields.List(fields.Nested(LimitIn), required=True)
+
+
+class LimitOut(Schema):
+    limit = fields.Integer()
+    days = fields.Integer()
+    channel = fields.Enum(Channel, by_value=True, allow_none=True)
+
+
+class PolicyOut(Schema):
+    """`version` is 0 while the house still goes by the rules that it came with."""
+
+    version = fields.Integer()
+    cool_down_days = fields.Integer()
+    limits = fields.List(fields.Nested(LimitOut))
+    since = fields.AwareDateTime(allow_none=True)
 
 
 class EarlierOut(Schema):

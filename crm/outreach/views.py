@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -10,7 +10,8 @@ from crm.core.company import company
 from crm.core.errors import Invalid
 from crm.customers import queries as customer_queries
 from crm.outreach import forms, queries, services
-from crm.outreach.forms import ClearingForm, MarkForm
+from crm.outreach.forms import ClearingForm, MarkForm, PolicyForm
+from crm.users import policies
 from crm.users.auth import current_user, login_required
 from crm.web import context
 from crm.web.forms import Form
@@ -18,6 +19,7 @@ from crm.web.htmx import go_to, page, toast
 
 C = TypeVar("C")
 LATEST = 8
+VERSIONS = 30
 
 bp = Blueprint("outreach", __name__, url_prefix="/outreach", template_folder="templates")
 
@@ -25,13 +27,26 @@ bp = Blueprint("outreach", __name__, url_prefix="/outreach", template_folder="te
 @bp.get("/policy")
 @login_required
 def policy() -> ResponseReturnValue:
-    session = context.session()
-    current = queries.find_policy(session)
-    return page(
-        "outreach/policy.html",
-        rules=forms.rules_in_words(queries.terms(session), company(session)),
-        since=current.created_at if current else None,
-    )
+    current = queries.find_policy(context.session())
+    return page("outreach/policy.html", **_policy(PolicyForm(start=forms.policy_start(current))))
+
+
+@bp.post("/policy")
+@login_required
+def revise_policy() -> ResponseReturnValue:
+    """A new version of the rules, in force at once."""
+    viewer = current_user()
+    policies.require(viewer, "outreach.edit_policy")
+    form = PolicyForm(request.form)
+    wanted = form.parse()
+    if wanted is None:
+        return render_template("outreach/policy.html", **_policy(form)), 422
+    try:
+        services.revise(context.session(), wanted, by=viewer, now=context.now_once())
+    except Invalid as refusal:
+        form.refuse(refusal)
+        return render_template("outreach/policy.html", **_policy(form)), 422
+    return toast(go_to(url_for(".policy")), _("The rules hold from now on."))
 
 
 @bp.get("/answers/<int:customer_id>")
@@ -80,6 +95,25 @@ def clear(customer_id: int, suppression_id: int) -> ResponseReturnValue:
     )
     back = go_to(url_for("customers.show", customer_id=customer.id))
     return toast(back, _("%(name)s may be contacted again.", name=customer.title))
+
+
+def _policy(form: PolicyForm) -> dict[str, Any]:
+    """The rules in force with the earlier versions, and the form that makes the next one."""
+    session = context.session()
+    versions = session.scalars(queries.policies().limit(VERSIONS)).all()
+    in_words = [
+        (version, forms.rules_in_words(queries.terms_of(version), company(session)))
+        for version in versions
+    ]
+    return {
+        "form": form,
+        "rules": forms.rules_in_words(queries.terms(session), company(session)),
+        "current": versions[0] if versions else None,
+        "earlier": in_words[1:],
+        "names": queries.names(session, [version.created_by_id for version in versions]),
+        "channels": forms.channel_choices(),
+        "may_edit": policies.may(current_user(), "outreach.edit_policy"),
+    }
 
 
 def _parsed(form: Form[C]) -> C:

@@ -109,6 +109,15 @@ AN_ORDER = {
 AN_ACTIVITY = {"title": "双12", "starts_on": "2026-12-01", "ends_on": "2026-12-12"}
 A_GOAL = {"metric": "deals", "target": "20"}
 
+ANOTHER = "f" * 32  # the public id of the record that a merge takes in
+STAGE_RULES = {
+    "regular_orders": 2,
+    "loyal_orders": 5,
+    "dormant_days": 180,
+    "lost_days": 365,
+    "held_days": 90,
+}
+
 A_DAY = {"due_at": "2030-01-02T09:00:00+08:00"}
 A_CALL = {"channel": "phone", "outcome": "reached"}
 
@@ -245,6 +254,14 @@ ROWS: dict[str, Row] = {
     "segments_api.members": of("segment", ALL),
     "segments_api.update": of("segment", ALL, LEADS, body={"version": 1, "name": "回头客"}),
     "segments_api.destroy": of("segment", ALL, LEADS),
+    # lifecycle stages
+    "stages.index": SIGNED_IN,
+    "stages.preview": only(ADMIN),
+    "stages.update": only(ADMIN),
+    "stages_api.show_rules": SIGNED_IN,
+    "stages_api.put_rules": Row(ALL, ADMIN, body=STAGE_RULES),
+    "stages_api.preview": Row(ALL, ADMIN, body=STAGE_RULES),
+    "stages_api.change": of("customer", SIGHT, EDIT, body={"stage": "regular"}),
     # the pool
     "pool.index": SIGNED_IN,
     "pool.update": only(ADMIN),
@@ -387,11 +404,11 @@ ROWS: dict[str, Row] = {
     "duplicates_api.dismiss": of("pair", SIGHT, ASSIGN),
     "duplicates_api.reopen": of("pair", SIGHT, ASSIGN),
     "merges.new": of("merging", SIGHT, ASSIGN),
-    "merges.create": of("merging", SIGHT, ASSIGN, in_body=True),
+    "merges.create": of("merging", SIGHT, ASSIGN, body={"other": ANOTHER}),
     "merges.split": of("merge", SIGHT, ASSIGN),
     "merges.new_many": only(LEADS),
     "merges.create_many": of("pairs", PAIR_SIGHT, ASSIGN, in_body=True),
-    "merges_api.create": of("merging_api", SIGHT, ASSIGN, in_body=True),
+    "merges_api.create": of("merging_api", SIGHT, ASSIGN, body={"other": ANOTHER}),
     "merges_api.show": of("merge", SIGHT),
     "merges_api.split": of("merge", SIGHT, ASSIGN),
     "customers_api.index": SIGNED_IN,

@@ -12,12 +12,13 @@ from crm.outreach.services.ledger import (
     reserve,
     withdraw,
 )
-from crm.outreach.services.policy import current_policy, current_terms
+from crm.outreach.services.policy import NewPolicy, current_policy, current_terms, revise
 from crm.outreach.services.suppressions import Mark, clear, suppress
 
 __all__ = [
     "Contact",
     "Mark",
+    "NewPolicy",
     "Sending",
     "ask",
     "ask_many",
@@ -32,6 +33,7 @@ __all__ = [
     "release",
     "release_claim",
     "reserve",
+    "revise",
     "suppress",
     "withdraw",
 ]
