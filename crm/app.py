@@ -32,6 +32,7 @@ from crm.customers.api import persons as persons_api
 from crm.customers.api import pool as pool_api
 from crm.customers.api import saved_views as views_api
 from crm.customers.api import segments as segments_api
+from crm.customers.api import stages as stages_api
 from crm.customers.api import tags as tag_settings_api
 from crm.customers.events import (
     CustomerAssigned,
@@ -40,6 +41,7 @@ from crm.customers.events import (
     CustomersParted,
     SubjectsJoined,
 )
+from crm.customers.panels import lifecycle as lifecycle_panels
 from crm.customers.panels import ownership as ownership_panels
 from crm.customers.queries import custom_fields as custom_field_queries
 from crm.customers.segment_fields import SegmentFields
@@ -56,6 +58,7 @@ from crm.customers.views import pool as pool_views
 from crm.customers.views import saved_views as view_views
 from crm.customers.views import search as search_views
 from crm.customers.views import segments as segment_views
+from crm.customers.views import stages as stage_views
 from crm.customers.views import tags as tag_views
 from crm.followups import api as followups_api
 from crm.followups import handlers as followup_handlers
@@ -87,6 +90,7 @@ PAGES = [
     segment_views.bp,
     assignment_views.bp,
     pool_views.bp,
+    stage_views.bp,
     import_views.bp,
     view_views.bp,
     column_views.bp,
@@ -118,6 +122,7 @@ APIS = [
     exports_api.blp,
     assignments_api.blp,
     pool_api.blp,
+    stages_api.blp,
     outreach_api.blp,
     activities_api.blp,
     followups_api.blp,
@@ -162,6 +167,7 @@ NAV = [
             ),
             NavItem(_l("Outbox"), "notices.outbox", "mail", roles=frozenset({"lead", "admin"})),
             NavItem(_l("Fields"), "custom_fields.index", "edit", roles=frozenset({"admin"})),
+            NavItem(_l("Stage rules"), "stages.index", "route", roles=frozenset({"admin"})),
             NavItem(_l("Pool rules"), "pool.index", "users", roles=frozenset({"admin"})),
             NavItem(_l("Tags"), "tags.index", "tag", roles=frozenset({"lead", "admin"})),
             NavItem(_l("Users"), "users.index", "users-group", roles=frozenset({"admin"})),
@@ -292,6 +298,7 @@ def wire_panels() -> Panels:
     panels.offer("customers.column", outreach_panels.COLUMN, ownership_panels.COLUMN)
     panels.offer("customers.card", outreach_panels.CARD, followup_panels.CARD, activity_panels.CARD)
     panels.offer("customers.card", ownership_panels.CARD)
+    panels.offer("customers.card", lifecycle_panels.CARD, ownership_panels.CARD)
     panels.offer(
         "customers.timeline",
         *outreach_panels.TIMELINE,

@@ -38,6 +38,11 @@ def is_real_contact(outcome: Outcome) -> bool:
     return outcome is not Outcome.NO_ANSWER
 
 
+def is_two_way(outcome: Outcome) -> bool:
+    """Whether the customer answered, and did not turn us away."""
+    return outcome not in {Outcome.NO_ANSWER, Outcome.REFUSED}
+
+
 def next_step(reached: int) -> Step | None:
     """The step after the furthest one reached (0: none yet); None after the last."""
     steps = list(Step)

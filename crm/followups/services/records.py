@@ -13,7 +13,7 @@ from crm.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from crm.customers import queries as customer_queries
 from crm.customers.models import Channel, Customer
 from crm.customers.services import customers as owning
-from crm.customers.services import timeline, touch
+from crm.customers.services import stages, timeline, touch
 from crm.followups import queries, rules
 from crm.followups.models import FollowUp, Outcome
 from crm.outreach import services as outreach
@@ -91,6 +91,8 @@ def log(session: Session, done: Log, *, by: User, now: datetime) -> FollowUp:
     session.flush()
     if rules.is_real_contact(done.outcome):
         touch.contacted(session, customer.id, at=contacted_at)
+    if rules.is_two_way(done.outcome):
+        stages.move_by_contact(session, customer, now=now)
     if done.next_at is not None:
         _plan_next(session, customer, followup, done, by=by, now=now)
     _refresh_next(session, customer)
@@ -134,6 +136,7 @@ def undo_log(session: Session, followup_id: int, *, by: User, now: datetime) -> 
     ):
         following.cancelled_at = now
     session.flush()
+    stages.take_back_contact(session, customer, moved_at=followup.completed_at, now=now)
     out_of_hand = followup.created_at == followup.completed_at == followup.due_at
     # Somebody has planned the next contact meanwhile: the person is contacted once, not twice.
     is_planned_anew = bool(queries.open_by_subject(session, [customer.subject_id]))
