@@ -102,15 +102,43 @@ def _percent(figures: queries.Figures | None) -> int | None:
     return min(100, int(figures.share * 100))
 
 
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """A running activity with some of a segment's customers in it."""
+
+    activity: Activity
+    days_left: int
+    count: int
+
+
 def used_by(
     session: Session, ids: Sequence[int], viewer: User, now: datetime
 ) -> Mapping[int, Sequence[dict[str, str]]]:
-    """Every activity counts, also one that the viewer may not open: its segment stays."""
+    """Every activity counts, also one that the viewer may not open: its segment stays.
+
+    One that is launched has frozen its customers: a new rule changes nothing there.
+    """
     del viewer, now
     found: defaultdict[int, list[dict[str, str]]] = defaultdict(list)
-    for segment_id, activity_id, title in session.execute(queries.by_segment(ids)):
+    for segment_id, activity_id, title, launched_at in session.execute(queries.by_segment(ids)):
         address = url_for("activities.show", activity_id=activity_id)
-        found[segment_id].append({"name": title, "url": address})
+        frozen = {} if launched_at is None else {"is_frozen": "1"}
+        found[segment_id].append({"name": title, "url": address, **frozen})
+    return found
+
+
+def overlap(
+    session: Session, ids: Sequence[int], viewer: User, now: datetime
+) -> Mapping[int, Sequence[Overlap]]:
+    """Running activities that have customers of the segment already; one statement a segment."""
+    found: dict[int, Sequence[Overlap]] = {}
+    today = company(session).day_of(now)
+    for segment_id in ids:
+        counted = session.execute(queries.shared_with(session, segment_id, viewer=viewer, now=now))
+        found[segment_id] = [
+            Overlap(activity, (activity.ends_on - today).days, number)
+            for activity, number in counted
+        ]
     return found
 
 
@@ -129,6 +157,7 @@ def hits(session: Session, text: str, viewer: User) -> Sequence[Hit]:
 
 CARD = Panel("activities", _l("Activities"), "activities/_card.html", parts)
 USED_BY = Panel("activities", _l("Activities"), "activities/_used_by.html", used_by)
+OVERLAP = Panel("activities", _l("Running activities"), "activities/_overlap.html", overlap)
 TIMELINE = Panel("activities.step", _l("Step reached"), "activities/_step.html")
 RAIL = Panel("activities", _l("My activities"), "activities/_rail.html", progress)
 FINDER = Finder(_l("Activities"), "target", hits)

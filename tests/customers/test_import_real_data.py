@@ -109,7 +109,7 @@ def test_online_retail_gives_its_published_figures_twice(
     assert count(session, CustomerStats.order_count >= 209, of=CustomerStats.customer_id) == 1
     scores.recompute(session, now=datetime(2011, 12, 9, 12, tzinfo=UTC), since=date(2010, 12, 1))
     by_frequency = select(CustomerScores.frequency, func.count()).group_by(CustomerScores.frequency)
-    assert sorted(session.execute(by_frequency).tuples()) == [
+    assert sorted(tuple(row) for row in session.execute(by_frequency)) == [
         (1, 1_493),
         (2, 835),
         (3, 508),

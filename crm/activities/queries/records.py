@@ -1,8 +1,9 @@
 """Which activities a person may see, one of them, and what belongs to it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from crm.activities.models import (
@@ -15,6 +16,9 @@ from crm.activities.models import (
     Target,
 )
 from crm.core.errors import NotFound
+from crm.customers import queries as customer_queries
+from crm.customers.models import Customer
+from crm.customers.queries import segments
 from crm.users import policies
 from crm.users.models import Role, User
 
@@ -132,13 +136,33 @@ def people(user: User) -> Select[User]:
     )
 
 
-def by_segment(segment_ids: Sequence[int]) -> Select[int, int, str]:
-    """Where each segment is used: (segment id, activity id, title)."""
+def by_segment(segment_ids: Sequence[int]) -> Select[int, int, str, datetime | None]:
+    """Where each segment is used: (segment id, activity id, title, when it was launched)."""
     return (
-        select(ActivityPlan.segment_id, Activity.id, Activity.title)
+        select(ActivityPlan.segment_id, Activity.id, Activity.title, Activity.launched_at)
         .join(Activity, Activity.id == ActivityPlan.activity_id)
         .where(ActivityPlan.segment_id.in_(segment_ids))
         .order_by(Activity.starts_on.desc(), Activity.id.desc())
+    )
+
+
+def shared_with(
+    session: Session, segment_id: int, *, viewer: User, now: datetime
+) -> Select[Activity, int]:
+    """Running activities that the viewer may see with the segment's customers in them now."""
+    segment = segments.get(session, segment_id)
+    return (
+        select(Activity, func.count())
+        .join(Target, Target.activity_id == Activity.id)
+        .join(Customer, Customer.id == Target.customer_id)
+        .where(
+            visible_to(viewer),
+            Activity.stage == LoopStage.EXECUTION,
+            segments.meaning(session, segment, now=now),
+            customer_queries.visible_to(viewer),
+        )
+        .group_by(Activity.id)
+        .order_by(func.count().desc(), Activity.id)
     )
 
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import PreconditionFailed
 from crm.core import paging
 from crm.core.deadline import deadline
 from crm.core.errors import Conflict, Invalid
+from crm.customers.forms import segment_use as in_use
 from crm.customers.models import Customer, Segment
 from crm.customers.queries import segments as queries
 from crm.customers.schemas import answers
@@ -30,7 +31,6 @@ from crm.customers.services import segments as services
 from crm.customers.services.segments import Describe
 from crm.users import policies
 from crm.users.auth import Scope, current_user, token_required
-from crm.web import context
 from crm.web.api import link_next
 from crm.web.context import now_once, session
 
@@ -82,7 +82,10 @@ def update(wanted: Patch, public_id: str) -> ResponseReturnValue:
     segment = queries.get_by_public_id(session(), public_id)
     revised = wanted.of_version(_version(wanted))
     try:
-        services.update(session(), segment, revised, by=current_user(), now=now_once())
+        used_by = in_use.names(in_use.not_frozen(in_use.of(segment)))
+        services.update(
+            session(), segment, revised, by=current_user(), now=now_once(), used_by=used_by
+        )
     except Conflict:
         if request.headers.get("If-Match"):
             raise PreconditionFailed from None
@@ -97,10 +100,7 @@ def destroy(public_id: str) -> ResponseReturnValue:
     """Drop it, unless something depends on it."""
     policies.require(current_user(), BUILD)
     segment = queries.get_by_public_id(session(), public_id)
-    loaded = context.panels().load(
-        "segments.used_by", session(), [segment.id], viewer=current_user(), now=now_once()
-    )
-    used_by = [user["name"] for _panel, by_id in loaded for user in by_id.get(segment.id, ())]
+    used_by = in_use.names(in_use.of(segment))
     services.delete(session(), segment, used_by=used_by, by=current_user(), now=now_once())
     return "", 204
 

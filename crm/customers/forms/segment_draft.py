@@ -23,7 +23,7 @@ ROOT = "0"
 FIRST_FIELD = "order_count"
 _STEP = re.compile(r"(?:all|any)\[(\d+)\]")
 _BETWEEN_VALUES = re.compile(r"[,，、;；\n]")
-_RANGES = {Shape.NUMBERS, Shape.MONEYS, Shape.DAYS_RANGE}
+_PAIRS = {Shape.NUMBERS, Shape.MONEYS, Shape.DAYS_RANGE, Shape.NUMBER_DAYS, Shape.MONEY_DAYS}
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Row:
         shape = Shape(self.shape)
         if shape in {Shape.NOTHING, Shape.FLAG}:
             return False
-        places = (0, 1) if shape in _RANGES else (0,)
+        places = (0, 1) if shape in _PAIRS else (0,)
         return not all(self.value(place).strip() for place in places)
 
     def value(self, place: int = 0) -> str:
@@ -70,7 +70,7 @@ class Row:
         if shape is Shape.LIST:
             parts = (part.strip() for part in _BETWEEN_VALUES.split(self.value()))
             return {**rule, "value": [part for part in parts if part]}
-        if shape in _RANGES:
+        if shape in _PAIRS:
             return {**rule, "value": [self.value(0), self.value(1)]}
         if shape is Shape.FLAG:  # the picker shows "yes" before anybody chooses
             return {**rule, "value": self.value() or "true"}
@@ -211,7 +211,7 @@ def _sent(number: str, sent: Mapping[str, str], fields: SegmentFields) -> Row | 
     same = sent.get(f"was.{number}", chosen.name) == chosen.name and operator is not None
     kept = [value for value in values if value.strip()] if same else []
     shape = shape_of(chosen.kind, operator or chosen.operators[0])
-    if same and shape in _RANGES:
+    if same and shape in _PAIRS:
         kept = values
     return Row(number, chosen, operator or chosen.operators[0], kept)
 

@@ -1,6 +1,8 @@
 """How segments meet HTML: the form, the words for fields and operators, the rule read aloud."""
 
+import enum
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Literal, TypeVar
 
 from babel.lists import format_list
@@ -11,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from crm.core import money
 from crm.core.messages import N_
 from crm.customers.forms.segment_draft import Box, Draft, Row
+from crm.customers.queries.segments import Answer
 from crm.customers.rules.segments import Condition, Group, Join, Node, Not
 from crm.customers.schemas.segments import SegmentEditIn, SegmentIn
 from crm.customers.segment_fields import (
@@ -43,6 +46,9 @@ OPERATOR_LABELS = {
     Operator.IN_NEXT_DAYS: N_("in the next … days"),
     Operator.BEFORE: N_("before the day"),
     Operator.SINCE: N_("from the day on"),
+    Operator.ANNIVERSARY_IN_DAYS: N_("comes round in the next … days"),
+    Operator.AT_LEAST_IN_DAYS: N_("≥ … in … days"),
+    Operator.AT_MOST_IN_DAYS: N_("≤ … in … days"),
     Operator.IS: N_("is"),
     Operator.EMPTY: N_("is empty"),
     Operator.FILLED: N_("is not empty"),
@@ -65,6 +71,9 @@ PHRASES = {
     Operator.IN_NEXT_DAYS: N_("%(field)s is in the next %(value)s days"),
     Operator.BEFORE: N_("%(field)s is before %(value)s"),
     Operator.SINCE: N_("%(field)s is on %(value)s or later"),
+    Operator.ANNIVERSARY_IN_DAYS: N_("%(field)s comes round in the next %(value)s days"),
+    Operator.AT_LEAST_IN_DAYS: N_("%(field)s: at least %(low)s in %(high)s days"),
+    Operator.AT_MOST_IN_DAYS: N_("%(field)s: at most %(low)s in %(high)s days"),
     Operator.EMPTY: N_("%(field)s is empty"),
     Operator.FILLED: N_("%(field)s is not empty"),
 }
@@ -81,11 +90,15 @@ NEEDS = {
     Shape.DAYS: N_("Enter a number of days."),
     Shape.DAYS_RANGE: N_("Enter both numbers of days."),
     Shape.TEXT: N_("Enter a text."),
+    Shape.NUMBER_DAYS: N_("Enter a number, and in how many days."),
+    Shape.MONEY_DAYS: N_("Enter an amount, and in how many days."),
 }
 NEEDS_CHOICE, NEEDS_LIST = N_("Choose at least one."), N_("Enter at least one.")
 NEEDS_CONDITION = N_("Add a condition or remove the group.")
 COMMA = N_(", ")
 COUNTED = N_("one of %(count)s values")
+OWN, NOTHING, MORE = N_("%(field)s: %(value)s"), N_("none"), N_("%(count)s more")
+MOST_SHOWN = 3  # values of a customer's own
 MOST_NAMED = 8  # values a sentence names before it only counts
 
 
@@ -98,7 +111,12 @@ def said(text: str, **values: Any) -> str:
 
 
 class BuilderForm(Form[C]):
-    """Name, description and rule. The rule arrives as the builder's many small fields."""
+    """Name, description and rule. The rule arrives as the builder's many small fields.
+
+    `must_confirm`: others depend on the rule, and it must be said that they are meant too.
+    """
+
+    must_confirm = False
 
     def __init__(
         self,
@@ -132,8 +150,12 @@ class Words:
         self._fields = fields
         self._options: dict[str, Sequence[tuple[str, str]]] = {}
 
-    def fields(self) -> list[tuple[str, str]]:
-        return [(field.name, said(field.label)) for field in self._fields]
+    def fields(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """What can be asked, in groups of one sort."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for field in self._fields:
+            groups.setdefault(field.group, []).append((field.name, said(field.label)))
+        return [(said(group), fields) for group, fields in groups.items()]
 
     def operators(self, field: SegmentField) -> list[tuple[str, str]]:
         return [(one.value, said(OPERATOR_LABELS[one])) for one in field.operators]
@@ -184,11 +206,43 @@ class Words:
         value = condition.value
         shape = shape_of(field.kind, operator)
         if isinstance(value, tuple) and shape is not Shape.LIST:
-            low, high = (self._text(field, shape, one) for one in value)
+            low, high = self._text(field, shape, value[0]), self._second(field, shape, value[1])
             return said(PHRASES[operator], field=label, low=low, high=high)
         if isinstance(value, tuple):
             return said(PHRASES[operator], field=label, value=self._list(field, operator, value))
         return said(PHRASES[operator], field=label, value=self._text(field, shape, value))
+
+    def own(self, answer: Answer) -> str:
+        """What the customer has where the condition asks: "Number of orders 6"."""
+        field = self._fields.get(answer.condition.field)
+        value = answer.own
+        if field.kind is Kind.FLAG or (field.column is None and field.tells is None):
+            if value is None:
+                return self.phrase(answer.condition)
+            return said(YES if value else NO, field=said(field.label))
+        return said(OWN, field=said(field.label), value=self._known(field, value))
+
+    def _known(self, field: SegmentField, value: Any) -> str:  # noqa: ANN401 - of the field's kind
+        if value in (None, "", []):
+            return said(NOTHING)
+        if isinstance(value, list | tuple):
+            return self._several(field, [str(one) for one in value])
+        if field.kind in {Kind.MONEY, Kind.MONEY_IN_DAYS}:
+            return filters.money(int(value))
+        if isinstance(value, date):  # an instant is one too
+            return filters.day(value)
+        if isinstance(value, enum.Enum):
+            value = value.value
+        if field.kind in {Kind.CHOICE, Kind.REFERENCE}:
+            return dict(self.options(field)).get(str(value), str(value))
+        return filters.number(value) if isinstance(value, int) else str(value)
+
+    def _several(self, field: SegmentField, values: Sequence[str]) -> str:
+        texts = dict(self.options(field))
+        named = [texts.get(value, value) for value in values[:MOST_SHOWN]]
+        if len(values) > MOST_SHOWN:
+            named.append(said(MORE, count=len(values) - MOST_SHOWN))
+        return said(COMMA).join(named)
 
     def _inside(self, node: Node) -> str:
         text = self.sentence(node)
@@ -202,9 +256,15 @@ class Words:
         named = [texts.get(str(value), str(value)) for value in values]
         return str(format_list(named, style=style, locale=get_locale() or "en"))
 
+    def _second(self, field: SegmentField, shape: Shape, value: str | int) -> str:
+        """Of a pair: the end of a range, or a number of days."""
+        if shape in {Shape.NUMBER_DAYS, Shape.MONEY_DAYS}:
+            return filters.number(int(value))
+        return self._text(field, shape, value)
+
     def _text(self, field: SegmentField, shape: Shape, value: str | int | None) -> str:
-        if field.kind is Kind.MONEY:
+        if field.kind in {Kind.MONEY, Kind.MONEY_IN_DAYS}:
             return filters.money(money.parse_fen(str(value)))
-        if shape in {Shape.NUMBER, Shape.NUMBERS}:
+        if shape in {Shape.NUMBER, Shape.NUMBERS, Shape.NUMBER_DAYS}:
             return filters.number(int(value or 0))
         return str(value)

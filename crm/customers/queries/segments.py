@@ -1,11 +1,11 @@
 """Who is in a segment: a rule becomes one condition, and everything is asked with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, null, select
 from sqlalchemy.orm import Session, joinedload
 
 from crm.core.deadline import deadline
@@ -26,10 +26,11 @@ from crm.customers.queries.segment_rules import (
 from crm.customers.rules import segments as rules
 from crm.customers.rules.segments import Condition
 from crm.customers.segment_fields.clauses import Part, lifted
-from crm.customers.segment_fields.registry import registry_of
+from crm.customers.segment_fields.registry import SegmentFields, registry_of
 from crm.users.models import User
 
 __all__ = [
+    "Answer",
     "Counted",
     "Verdict",
     "alone",
@@ -67,11 +68,23 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """One condition for one customer: whether it holds, and what the customer has there.
+
+    `own` is a value of the field's kind, a list of texts, or None where nothing is known.
+    """
+
+    condition: Condition
+    is_held: bool
+    own: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why a customer is in or out: the truth of each condition, in the rule's reading order."""
+    """Why a customer is in or out, condition by condition in the rule's reading order."""
 
     is_in: bool
-    conditions: Sequence[tuple[Condition, bool]] = field(default_factory=tuple)
+    answers: Sequence[Answer] = ()
 
 
 def get(session: Session, segment_id: int) -> Segment:
@@ -156,7 +169,12 @@ def listed(
 
 
 def sample(
-    session: Session, rule: object, *, now: datetime, viewer: User | None, after: int = 0
+    session: Session,
+    rule: object,
+    *,
+    now: datetime,
+    viewer: User | None,
+    after: int = 0,
 ) -> Sequence[Customer]:
     """A few members, by id from `after` on; the next few begin behind the last of these."""
     few = listed(session, rule, now=now, viewer=viewer).where(Customer.id > after)
@@ -167,23 +185,43 @@ def sample(
 def verdicts(
     session: Session, rule: object, customer_ids: Sequence[int], *, now: datetime
 ) -> Mapping[int, Verdict]:
-    """Condition by condition, why each of these customers is in or out; one statement."""
+    """Condition by condition, why each of these customers is in or out, and what each has there.
+
+    One statement for all truths and values, and one for each field that has many values.
+    """
     tree = parse(session, rule)
     fields, asking = registry_of(session), asked(session, now, tree)
     leaves = list(rules.conditions(tree))
-    truths = [
-        _truth(part(one, fields, asking)).label(f"c{number}") for number, one in enumerate(leaves)
-    ]
-    rows = session.execute(
-        select(Customer.id, _truth(part(tree, fields, asking)).label("whole"), *truths).where(
-            Customer.id.in_(customer_ids)
-        )
-    )
+    columns = [_truth(part(tree, fields, asking)).label("whole")]
+    for place, leaf in enumerate(leaves):
+        columns.append(_truth(part(leaf, fields, asking)).label(f"c{place}"))
+        known = fields.get(leaf.field)
+        own = known.own_value(fields.operator(leaf.field, leaf.operator), leaf.value, asking)
+        columns.append((null() if own is None else own).label(f"v{place}"))
+    told = _told(session, fields, leaves, customer_ids)
+    rows = session.execute(select(Customer.id, *columns).where(Customer.id.in_(customer_ids)))
+    found = {}
+    for customer_id, is_in, *pairs in rows:
+        answers = [
+            Answer(leaf, bool(held), told.get(leaf.field, {}).get(customer_id, own))
+            for leaf, held, own in zip(leaves, pairs[::2], pairs[1::2], strict=True)
+        ]
+        found[customer_id] = Verdict(bool(is_in), answers)
+    return found
+
+
+def _told(
+    session: Session,
+    fields: SegmentFields,
+    leaves: Sequence[Condition],
+    customer_ids: Sequence[int],
+) -> Mapping[str, Mapping[int, Sequence[str]]]:
+    """By field, what these customers have in those that hold many values."""
+    named = {leaf.field: fields.get(leaf.field) for leaf in leaves}
     return {
-        row[0]: Verdict(
-            bool(row[1]), [(one, bool(held)) for one, held in zip(leaves, row[2:], strict=True)]
-        )
-        for row in rows
+        name: known.tells(session, customer_ids)
+        for name, known in named.items()
+        if known.tells is not None
     }
 
 

@@ -42,9 +42,10 @@ class Patch:
     name: str | None = None
     description: str | None = None
     rule: Any = None
+    even_in_use: bool = False
 
     def of_version(self, version: int) -> Revise:
-        return Revise(version, self.name, self.rule, self.description)
+        return Revise(version, self.name, self.rule, self.description, self.even_in_use)
 
 
 class SegmentEditIn(InputSchema[Revise]):
@@ -54,6 +55,7 @@ class SegmentEditIn(InputSchema[Revise]):
     name = fields.String(validate=not_blank(120))
     description = fields.String(validate=[no_controls, at_most(LONGEST_DESCRIPTION)])
     rule = fields.Raw(metadata={"type": "object"})
+    even_in_use = fields.Boolean(load_default=False)
 
 
 class SegmentPatchIn(InputSchema[Patch]):
@@ -65,6 +67,7 @@ class SegmentPatchIn(InputSchema[Patch]):
     name = fields.String(validate=not_blank(120))
     description = fields.String(validate=[no_controls, at_most(LONGEST_DESCRIPTION)])
     rule = fields.Raw(metadata={"type": "object"})
+    even_in_use = fields.Boolean(load_default=False)
 
 
 class RuleIn(InputSchema[Ask]):

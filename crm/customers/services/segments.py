@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import delete as delete_rows
 from sqlalchemy import select
 from sqlalchemy import update as change
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from crm.core import audit
 from crm.core.errors import Conflict, Invalid
-from crm.customers.models import Segment
+from crm.customers.models import Segment, SegmentEntry
 from crm.customers.queries import segments as queries
 from crm.customers.queries.segments import members
 from crm.customers.rules.segments import as_json
@@ -54,12 +55,16 @@ class Describe:
 
 @dataclass(frozen=True, slots=True)
 class Revise:
-    """A change to a segment; `version` is what the editor had before his eyes."""
+    """A change to a segment; `version` is what the editor had before his eyes.
+
+    `even_in_use`: the editor has seen what depends on the rule and changes it all the same.
+    """
 
     version: int
     name: str | None = None
     rule: dict[str, Any] | None = None
     description: str | None = None
+    even_in_use: bool = False
 
 
 def create(session: Session, wanted: Describe, *, by: User, now: datetime) -> Segment:
@@ -81,10 +86,19 @@ def create(session: Session, wanted: Describe, *, by: User, now: datetime) -> Se
     return segment
 
 
-def update(session: Session, segment: Segment, wanted: Revise, *, by: User, now: datetime) -> None:
+def update(
+    session: Session,
+    segment: Segment,
+    wanted: Revise,
+    *,
+    by: User,
+    now: datetime,
+    used_by: Sequence[str] = (),
+) -> None:
     """Change what is given. Raises Conflict when somebody else changed it since it was opened.
 
-    Launched activities keep the customers that were frozen into them.
+    `used_by` names what a new rule would change too: then it must be said that this is meant.
+    Launched activities are not among it, they keep the customers that were frozen into them.
     """
     if wanted.version != segment.version:
         raise Conflict("core.stale", version=segment.version)
@@ -94,7 +108,10 @@ def update(session: Session, segment: Segment, wanted: Revise, *, by: User, now:
     if wanted.description is not None:
         segment.description = wanted.description
     if wanted.rule is not None:
-        segment.rule = _written(session, wanted.rule, own=segment)
+        rule = _written(session, wanted.rule, own=segment)
+        if rule != segment.rule and used_by and not wanted.even_in_use:
+            raise Conflict("segments.rule_in_use", users=", ".join(used_by))
+        segment.rule = rule
         count_again(session, segment, now=now)
     segment.updated_at = now
     session.flush()
@@ -110,6 +127,18 @@ def delete(
     audit.record(session, "segments.delete", by_id=by.id, thing=f"segment:{segment.id}", now=now)
     session.delete(segment)
     session.flush()
+
+
+def track(session: Session, segment: Segment, *, is_on: bool, by: User, now: datetime) -> None:
+    """Begin or stop noting who comes and leaves; a new beginning starts with a new first look."""
+    if segment.is_tracked is is_on:
+        return
+    if not is_on:
+        session.execute(delete_rows(SegmentEntry).where(SegmentEntry.segment_id == segment.id))
+    segment.is_tracked, segment.tracked_at = is_on, None
+    session.flush()
+    what = "segments.track" if is_on else "segments.track_no_more"
+    audit.record(session, what, by_id=by.id, thing=f"segment:{segment.id}", now=now)
 
 
 def count_again(session: Session, segment: Segment, *, now: datetime) -> None:

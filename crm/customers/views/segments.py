@@ -12,9 +12,11 @@ from sqlalchemy import Engine
 from crm.core import db
 from crm.core.errors import Conflict, Invalid
 from crm.core.panels import Panel
+from crm.customers.forms import segment_use as in_use
 from crm.customers.forms.segment_draft import Row
 from crm.customers.forms.segments import SegmentEditForm, SegmentForm, Words
 from crm.customers.models import Segment, names
+from crm.customers.queries import listing
 from crm.customers.queries import segments as queries
 from crm.customers.segment_fields import SegmentFields
 from crm.customers.segment_fields.registry import registry_of
@@ -30,8 +32,26 @@ bp = Blueprint("segments", __name__, url_prefix="/segments", template_folder="..
 
 READ, BUILD = "segments.read", "segments.build"
 OWNERS_SHOWN = 6
+LONGEST_NAME = 80
 
 AnyForm: TypeAlias = SegmentForm | SegmentEditForm
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which customers the page explains: some who fit, some who do not, or those of a name."""
+
+    is_out: bool = False
+    who: str = ""
+    after: int = 0
+
+    @classmethod
+    def of_request(cls) -> "Asked":
+        return cls(
+            is_out=request.args.get("side") == "out",
+            who=request.args.get("who", "").strip()[:LONGEST_NAME],
+            after=request.args.get("after", 0, type=int),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +67,7 @@ class Reading:
     counted: queries.Counted | None = None
     members: Sequence[Any] = ()
     why: Any = None
+    asked: Asked | None = None
 
 
 @bp.get("/")
@@ -103,7 +124,14 @@ def update(segment_id: int) -> ResponseReturnValue:
     if wanted is None:
         return _page(form, segment, status=422)
     try:
-        services.update(session(), segment, wanted, by=current_user(), now=now_once())
+        services.update(
+            session(),
+            segment,
+            wanted,
+            by=current_user(),
+            now=now_once(),
+            used_by=in_use.names(in_use.not_frozen(in_use.of(segment))),
+        )
     except (Invalid, Conflict) as refusal:
         return _refused(form, segment, refusal)
     return toast(go_to(_address(segment)), _("Saved “%(name)s”.", name=segment.name))
@@ -115,7 +143,7 @@ def destroy(segment_id: int) -> ResponseReturnValue:
     policies.require(current_user(), BUILD)
     segment = queries.get(session(), segment_id)
     name = segment.name
-    used_by = [user["name"] for user in _used_by(segment)]
+    used_by = in_use.names(in_use.of(segment))
     services.delete(session(), segment, used_by=used_by, by=current_user(), now=now_once())
     return toast(go_to(url_for("segments.index")), _("Deleted “%(name)s”.", name=name))
 
@@ -150,16 +178,16 @@ def count() -> ResponseReturnValue:
 def _page(form: AnyForm, segment: Segment | None, status: int = 200) -> Response:
     words = _words()
     shown = _shown(form, segment, _read(form, words, with_members=True), words)
-    part = (
-        "segments/_sample.html" if "after" in request.args else "segments/_builder_and_answer.html"
-    )
+    explains = {"after", "side", "who"} & request.args.keys()
+    part = "segments/_sample.html" if explains else "segments/_builder_and_answer.html"
     return page("segments/show.html", part, status, **shown)
 
 
 def _refused(form: AnyForm, segment: Segment | None, refusal: Invalid | Conflict) -> Response:
     text = _marked(form, refusal)
     form.errors = {"name" if refusal.code == "segments.name_taken" else "": [text]}
-    if segment is not None and isinstance(refusal, Conflict):
+    form.must_confirm = refusal.code == "segments.rule_in_use"
+    if segment is not None and refusal.code == "core.stale":
         theirs = _read_aloud(segment, _words())
         form.errors[""].append(_("It now reads: %(sentence)s", sentence=theirs))
     return _page(form, segment, status=errors.STATUS[type(refusal)])
@@ -189,7 +217,7 @@ def _shown(
         "stage_names": names.STAGES,
         "owners_shown": OWNERS_SHOWN,
         "may_build": policies.may(current_user(), BUILD),
-        "used_by": _used_by(segment) if segment is not None else [],
+        "used_by": in_use.of(segment) if segment is not None else [],
         "columns": _columns(reading),
     }
 
@@ -205,15 +233,24 @@ def _read(form: AnyForm, words: Words, *, with_members: bool = False) -> Reading
         numbers = queries.alone(session(), rule, now=now, viewer=viewer)
         for row, number in zip(form.draft.rows(), numbers, strict=True):
             row.alone = number
-        members, why = _members(rule) if with_members else ((), None)
+        asked = Asked.of_request() if with_members else None
+        members, why = _members(rule, asked) if asked else ((), None)
     except Invalid as refusal:
         return Reading(problem=_marked(form, refusal))
-    return Reading(words.sentence(tree), counted=counted, members=members, why=why)
+    return Reading(words.sentence(tree), counted=counted, members=members, why=why, asked=asked)
 
 
-def _members(rule: object) -> tuple[Sequence[Any], Any]:
-    after = request.args.get("after", 0, type=int)
-    found = queries.sample(session(), rule, now=now_once(), viewer=current_user(), after=after)
+def _members(rule: object, asked: Asked) -> tuple[Sequence[Any], Any]:
+    if asked.who:
+        found = listing.search(session(), asked.who, viewer=current_user())[: queries.SAMPLE]
+    else:
+        found = queries.sample(
+            session(),
+            {"not": rule} if asked.is_out else rule,
+            now=now_once(),
+            viewer=current_user(),
+            after=asked.after,
+        )
     why = queries.verdicts(session(), rule, [one.id for one in found], now=now_once())
     return found, why
 
@@ -225,14 +262,6 @@ def _columns(reading: Reading) -> list[tuple[Panel, Mapping[int, Any]]]:
     return context.panels().load(
         "customers.column", session(), ids, viewer=current_user(), now=now_once()
     )
-
-
-def _used_by(segment: Segment) -> list[dict[str, str]]:
-    """What depends on the segment: {"name", "url"} each, as upper modules tell."""
-    loaded = context.panels().load(
-        "segments.used_by", session(), [segment.id], viewer=current_user(), now=now_once()
-    )
-    return [user for _panel, by_id in loaded for user in by_id.get(segment.id, ())]
 
 
 def _form_of(segment: Segment) -> SegmentEditForm:
