@@ -57,6 +57,7 @@ from crm.customers.views import persons as person_views
 from crm.customers.views import pool as pool_views
 from crm.customers.views import saved_views as view_views
 from crm.customers.views import search as search_views
+from crm.customers.views import segment_moves as segment_move_views
 from crm.customers.views import segments as segment_views
 from crm.customers.views import stages as stage_views
 from crm.customers.views import tags as tag_views
@@ -88,6 +89,7 @@ PAGES = [
     customer_views.bp,
     search_views.bp,
     segment_views.bp,
+    segment_move_views.bp,
     assignment_views.bp,
     pool_views.bp,
     stage_views.bp,
@@ -307,5 +309,6 @@ def wire_panels() -> Panels:
     )
     panels.offer("followups.rail", activity_panels.RAIL)
     panels.offer("segments.used_by", activity_panels.USED_BY)
+    panels.offer("segments.overlap", activity_panels.OVERLAP)
     panels.finders.append(activity_panels.FINDER)
     return panels
