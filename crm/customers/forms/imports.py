@@ -15,7 +15,9 @@ from crm.core.messages import ERRORS
 from crm.core.spreadsheet import Limits, plain_header
 from crm.customers.models import Import, ImportKind, ImportRejection
 from crm.customers.models.names import KINDS as CUSTOMER_KINDS
-from crm.customers.models.names import STAGES
+from crm.customers.models.names import POWERS, SEXES, STAGES
+from crm.customers.queries import custom_fields
+from crm.customers.rules import custom_values
 from crm.customers.rules.cells import Refused
 from crm.customers.rules.customer_rows import CustomerRow
 from crm.customers.rules.headers import HEADERS
@@ -24,8 +26,10 @@ from crm.customers.rules.order_rows import OrderRow
 from crm.customers.services.importing_checks import Tried
 from crm.customers.services.importing_files import Reading
 from crm.customers.services.importing_undo import CHANGED, USED
+from crm.web import context
 
 HEADER_ROWS: Final = 6
+LONGEST_SHOWN: Final = 40
 STAYS: Final = {
     CHANGED: _l("Changed since"),
     USED: _l("In use since: orders, contacts, tags or notes"),
@@ -34,7 +38,7 @@ STAYS: Final = {
 _PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 #: What the values of enums are called.
-WORDS: Final[dict[Any, str]] = {**STAGES, **CUSTOMER_KINDS}
+WORDS: Final[dict[Any, str]] = {**STAGES, **CUSTOMER_KINDS, **SEXES, **POWERS}
 
 KINDS: Final = (
     (ImportKind.CUSTOMERS.value, _l("Customers")),
@@ -77,6 +81,13 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
         "tags": _l("Tags"),
         "owner": _l("Owner"),
         "note": _l("Note"),
+        "birth_on": _l("Birthday"),
+        "sex": _l("Sex"),
+        "member_level": _l("Member level"),
+        "points": _l("Member points"),
+        "purchasing_power": _l("Purchasing power"),
+        "interests": _l("Interests"),
+        "channel": _l("Won through"),
     },
     "orders": {
         "number": _l("Order number"),
@@ -100,6 +111,14 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+def fields_of(kind: str) -> dict[str, Any]:
+    """What a column may be read as: the built-in fields, and the company's own."""
+    if kind != ImportKind.CUSTOMERS.value:
+        return FIELDS.get(kind, {})
+    own = custom_fields.shown(context.session())
+    return FIELDS[kind] | {field.name: field.label for field in own}
+
+
 def chosen(item: Import, mapping: Mapping, sent: Mappable[str, str]) -> Mapping:
     """The mapping as the page sent it: a field for each column of the file, or none."""
     columns: dict[str, str] = {}
@@ -108,7 +127,7 @@ def chosen(item: Import, mapping: Mapping, sent: Mappable[str, str]) -> Mapping:
         if not name:
             continue
         if name in columns:
-            label = FIELDS[item.kind.value].get(name, name)
+            label = fields_of(item.kind.value).get(name, name)
             raise Invalid("import.field_twice", field=str(label))
         columns[name] = column
     if not any(key.startswith("column.") for key in sent):
@@ -131,7 +150,7 @@ def reading(sent: Mappable[str, str], *, limits: Limits) -> Reading:
 
 def header_of(kind: str, name: str) -> str:
     """What a template calls the field: a name that is understood, in the reader's language."""
-    label = str(FIELDS[kind][name])
+    label = str(fields_of(kind)[name])
     known = HEADERS[kind].get(name, ())
     plain = plain_header(label)
     if any(plain_header(one) == plain for one in known) or not known:
@@ -154,7 +173,7 @@ def tried(one: Tried, places: Mappable[str, int], kind: ImportKind) -> dict[str,
         text = one.cells[place].strip() if place < len(one.cells) else ""
         is_wrong = one.refused is not None and one.refused.field == name
         becomes = shown(one.row, name) if one.row is not None else text
-        cells.append((text[:80], becomes[:80], is_wrong))
+        cells.append((text[:LONGEST_SHOWN], becomes[:LONGEST_SHOWN], is_wrong))
     return {
         "number": one.number,
         "cells": cells,
@@ -185,7 +204,7 @@ def reason(refusal: ImportRejection | Refused, kind: ImportKind) -> str:
     """Why a row was not taken, in the reader's language, with the field it is about."""
     text = gettext(ERRORS[refusal.code])
     said = text % {"value": refusal.value} if "%(" in text else text
-    label = FIELDS[kind.value].get(refusal.field)
+    label = fields_of(kind.value).get(refusal.field)
     return f"{label}: {said}" if label else said
 
 
@@ -197,7 +216,7 @@ def reasons(item: Import) -> list[tuple[str, int]]:
 
 def shown(row: CustomerRow | OrderRow | None, name: str) -> str:
     """What a cell has become, as people write it."""
-    value = _of_order(row, name) if isinstance(row, OrderRow) else getattr(row, name, None)
+    value = _of_order(row, name) if isinstance(row, OrderRow) else _of_customer(row, name)
     if isinstance(value, tuple):
         return "、".join(value)
     if isinstance(value, enum.Enum):
@@ -205,6 +224,14 @@ def shown(row: CustomerRow | OrderRow | None, name: str) -> str:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="minutes")
     return "" if value is None else str(value)
+
+
+def _of_customer(row: CustomerRow | None, name: str) -> object:
+    more = (row.more if row is not None else None) or {}
+    field = custom_fields.find(context.session(), name)
+    if field is not None:
+        return custom_values.as_text(field, more.get("custom", {}).get(field.key))
+    return more[name] if name in more else getattr(row, name, None)
 
 
 def _of_order(row: OrderRow, name: str) -> object:

@@ -14,9 +14,10 @@ LIMITS = {
     "phone": 60, "email": 400, "region": 80,
     "source": 80, "note": 20_000, "tags": 1_000, "owner": 254, "number": 100, "channel": 80,
     "customer_external_id": 100, "customer_name": 120, "customer_region": 80,
-    "product_code": 100, "product_name": 200,
+    "product_code": 100, "product_name": 200, "interests": 300, "member_level": 60,
 }  # fmt: skip
 LONGEST_CELL = 400
+LONGEST_OWN = 2_000  # of the company's own fields
 
 #: What a spreadsheet shows where it has no value.
 ERRORS = frozenset(
@@ -63,7 +64,8 @@ class Cells:
         wanted = frozenset(names)
         self.places = {name: place for name, place in places.items() if name in wanted}
         self._plan = [
-            (name, place, LIMITS.get(name, LONGEST_CELL)) for name, place in self.places.items()
+            (name, place, LIMITS.get(name, LONGEST_OWN if "." in name else LONGEST_CELL))
+            for name, place in self.places.items()
         ]
         self._blank = frozenset(mapping.blank)
         self._whole = [name for name in mapping.whole_numbers if name in wanted]

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from crm.customers.models import CustomerKind, Stage
+from crm.customers.models import CustomerKind, CustomField, Stage
 from crm.customers.rules import normalise
 from crm.customers.rules.cells import (
     Cells,
@@ -16,6 +17,7 @@ from crm.customers.rules.cells import (
 )
 from crm.customers.rules.headers import CUSTOMERS, HEADERS
 from crm.customers.rules.mappings import Mapping
+from crm.customers.rules.more_facts import MoreFacts
 
 LONGEST_TAG = 60
 LONGEST_PINYIN = 200
@@ -53,20 +55,33 @@ class CustomerRow:
     tags: tuple[str, ...] = ()
     owner: str = ""
     note: str = ""
+    more: dict[str, Any] | None = None  # columns of the profile, own fields under "custom"
 
 
 class CustomerRows:
-    """Reads the rows of a customers file."""
+    """Reads the rows of a customers file. Raises Invalid for a mapping to an own field not known.
 
-    def __init__(self, mapping: Mapping, places: dict[str, int], width: int) -> None:
-        self._cells = Cells(mapping, places, HEADERS[CUSTOMERS])
+    `fields` are the company's own.
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        places: dict[str, int],
+        width: int,
+        fields: Sequence[CustomField] = (),
+    ) -> None:
+        more = MoreFacts({**mapping.columns, **mapping.defaults}, fields)
+        self._more = more if more.is_asked else None
+        self._cells = Cells(mapping, places, [*HEADERS[CUSTOMERS], *(one.name for one in fields)])
         self._width = width
         self._source = mapping.source
         self.existing = mapping.existing
 
     def read(self, row: int, cells: Sequence[str]) -> CustomerRow:
         must_be_sound(cells, self._width)
-        get = self._cells.read(cells).get
+        found = self._cells.read(cells)
+        get = found.get
         name, company, external_id = get("name", ""), get("company", ""), get("external_id")
         name = name or _full_name(get("given_name", ""), get("family_name", ""))
         must_be_whole("external_id", external_id)
@@ -89,6 +104,7 @@ class CustomerRows:
             _tags(get("tags")),
             get("owner", ""),
             get("note", ""),
+            self._more.read(found) if self._more else None,
         )
 
 

@@ -134,6 +134,13 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
             "background",
             "客户备注",
         ),
+        "birth_on": ("生日", "出生日期", "birthday", "date of birth", "birth date", "bday", "dob"),
+        "sex": ("性别", "sex", "gender"),
+        "member_level": ("会员级别", "member level", "membership level", "vip level"),
+        "points": ("积分", "会员积分", "points", "member points"),
+        "purchasing_power": ("购买力", "purchasing power"),
+        "interests": ("兴趣偏好", "兴趣", "爱好", "interests", "hobbies"),
+        "channel": ("获客渠道", "won through", "acquisition channel"),
     },
     ORDERS: {
         "number": (

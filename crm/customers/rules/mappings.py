@@ -3,6 +3,7 @@
 The JSON form is described in docs/imports.md; examples lie beside it.
 """
 
+import re
 from collections.abc import Mapping as Mappable
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from crm.customers.rules.headers import CUSTOMERS, HEADERS, ORDERS
 FILL, MERGE, REPLACE, SKIP = "fill", "merge", "replace", "skip"
 CHOICES = (FILL, MERGE, REPLACE, SKIP)
 
+#: How the company's own fields are named, see `models.fields`.
+OWN_FIELD = re.compile(r"custom\.f[0-9]{1,12}")
 LINE_FIELDS = frozenset({"product_code", "product_name", "quantity", "unit_price"})
 #: One of these says who a customer is.
 NAMING_FIELDS = (
@@ -111,7 +114,7 @@ def check(mapping: Mapping) -> None:
     """Refuse a mapping with which no row could be read."""
     fields = HEADERS[mapping.kind]
     named = (*mapping.columns, *mapping.values, *mapping.defaults, *mapping.whole_numbers)
-    if unknown := [name for name in named if name not in fields]:
+    if unknown := [name for name in named if name not in fields and not _is_own(mapping, name)]:
         raise _wrong(f"unknown field {unknown[0]}")
     if mapping.existing not in CHOICES:
         raise _wrong(f"existing must be one of {', '.join(CHOICES)}")
@@ -131,11 +134,20 @@ def match(mapping: Mapping, columns: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def guess(kind: str, columns: Sequence[str], *, source: str = "") -> Mapping:
-    """What the header says by itself; each column is used once. It may lack what `check` asks."""
+def guess(
+    kind: str,
+    columns: Sequence[str],
+    *,
+    source: str = "",
+    own: Mappable[str, Sequence[str]] | None = None,
+) -> Mapping:
+    """What the header says by itself; each column is used once. It may lack what `check` asks.
+
+    `own` are the company's own fields with their headers: they count before all others.
+    """
     places = {plain_header(column): column for column in reversed(columns)}
     found: dict[str, str] = {}
-    for name, headers in HEADERS[kind].items():
+    for name, headers in {**(own or {}), **HEADERS[kind]}.items():
         for header in headers:
             column = places.get(plain_header(header))
             if column is not None and column not in found.values():
@@ -144,6 +156,11 @@ def guess(kind: str, columns: Sequence[str], *, source: str = "") -> Mapping:
     if kind == ORDERS and "unit_price" not in found:
         found = {name: column for name, column in found.items() if name not in LINE_FIELDS}
     return Mapping(kind=kind, columns=found, source=source)
+
+
+def _is_own(mapping: Mapping, name: str) -> bool:
+    """Whether the name is one of an own field; whether there is such a field, the reader asks."""
+    return mapping.kind == CUSTOMERS and OWN_FIELD.fullmatch(name) is not None
 
 
 def _missing(mapping: Mapping) -> list[str]:

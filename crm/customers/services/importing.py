@@ -34,6 +34,7 @@ from crm.customers.models import (
     Order,
     OrderLine,
 )
+from crm.customers.queries import custom_fields
 from crm.customers.rules import mappings
 from crm.customers.rules.cells import Refusal
 from crm.customers.rules.customer_rows import CustomerRows
@@ -131,7 +132,7 @@ def read_again(session: Session, item: Import, reading: Reading, *, by: User) ->
 
 def check(session: Session, item: Import, mapping: Mapping, *, by: User, now: datetime) -> None:
     """Let the worker try every row without writing one. Refuses what `begin` would refuse."""
-    _accept(item, mapping, by=by)
+    _accept(session, item, mapping, by=by)
     _start_over(session, item, ImportState.CHECKING, now=now)
 
 
@@ -145,7 +146,7 @@ def change_mapping(session: Session, item: Import, *, by: User) -> None:
 
 def begin(session: Session, item: Import, mapping: Mapping, *, by: User, now: datetime) -> None:
     """Let the worker read it in with this mapping. Refuses one that the file cannot satisfy."""
-    _accept(item, mapping, by=by)
+    _accept(session, item, mapping, by=by)
     _start_over(session, item, ImportState.RUNNING, now=now)
     importing_mappings.remember(session, item, mapping, by=by, now=now)
     importing_files.forget_original(session, item)
@@ -202,14 +203,14 @@ def preview(session: Session, item: Import, *, count: int) -> list[list[str]]:
     return [cells for cells in chunk.rows if cells]
 
 
-def _accept(item: Import, mapping: Mapping, *, by: User) -> None:
+def _accept(session: Session, item: Import, mapping: Mapping, *, by: User) -> None:
     policies.require(by, "customers.import")
     if item.state not in (ImportState.PREPARED, ImportState.CHECKED):
         raise Conflict("import.already_running")
     if importing_files.needs_a_sheet(item):
         raise Invalid("import.sheet_missing")
     mappings.check(mapping)
-    mappings.match(mapping, item.columns)
+    reader_of(session, item, mapping)
     item.mapping = mapping.as_json()
 
 
@@ -297,7 +298,7 @@ def reader_of(session: Session, item: Import, mapping: Mapping) -> CustomerRows 
     places = mappings.match(mapping, item.columns)
     width = len(item.columns)
     if item.kind is ImportKind.CUSTOMERS:
-        return CustomerRows(mapping, places, width)
+        return CustomerRows(mapping, places, width, custom_fields.shown(session))
     return OrderRows(mapping, places, width, zone=company(session).zone)
 
 

@@ -25,7 +25,7 @@ from crm.customers.models import (
 from crm.customers.rules.cells import Refusal, Refused, read_all
 from crm.customers.rules.customer_rows import CustomerRow, CustomerRows, search_spelling
 from crm.customers.rules.mappings import FILL, MERGE, REPLACE, SKIP
-from crm.customers.services import importing_people
+from crm.customers.services import importing_more, importing_people
 from crm.customers.services.importing_people import People, Person
 from crm.users.models import Role, User
 
@@ -55,6 +55,7 @@ class Work:
     before: dict[int, dict[str, Any]] = field(default_factory=dict)
     #: Blanks alone are filled: whoever has a tag keeps to it.
     only_untagged: bool = False
+    has_more: bool = False  # see `People.has_more`
 
     def new_tags(self, had: dict[int, set[str]]) -> dict[int, list[str]]:
         """Which tags the known customers would get, by what they have."""
@@ -82,7 +83,7 @@ def take(
     drafts = [row for row, _ in rows]
     people = importing_people.load(session, drafts, import_id=item.id, by=by, lock=True)
     owners = owners_of(session, drafts, by=by)
-    work = Work()
+    work = Work(has_more=people.has_more)
     for row, cells in rows:
         try:
             take_one(row, people, work, existing=reader.existing, owners=owners)
@@ -166,6 +167,8 @@ def _changes(
         changes["source"] = row.source
     if row.external_id and not person.external_id and person.source in {"", row.source}:
         changes["external_id"] = row.external_id
+    if row.more:
+        changes |= importing_more.changes(person, row, replace=replace)
     return changes
 
 
@@ -202,10 +205,11 @@ def _save_changes(session: Session, work: Work, *, by: User, now: datetime) -> s
     """Update the changed ones, keep the history of their stages, and add their new addresses."""
     if not work.changed:
         return set()
+    updated = (*_UPDATED, *importing_more.COLUMNS) if work.has_more else _UPDATED
     rows = []
     for person in work.changed:
         full, initials = search_spelling(person.name, person.company)
-        values = {f"new_{name}": getattr(person, name) for name in _UPDATED}
+        values = {f"new_{name}": getattr(person, name) for name in updated}
         values |= {"new_pinyin": full, "new_initials": initials, "at": now, "key": person.id}
         rows.append(values)
     customers = bulk.table(Customer)
@@ -213,7 +217,7 @@ def _save_changes(session: Session, work: Work, *, by: User, now: datetime) -> s
         update(customers)
         .where(customers.c.id == bindparam("key"))
         .values(
-            {name: bindparam(f"new_{name}") for name in _UPDATED}
+            {name: bindparam(f"new_{name}") for name in updated}
             | {
                 "name_pinyin": bindparam("new_pinyin"),
                 "name_initials": bindparam("new_initials"),

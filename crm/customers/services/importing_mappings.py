@@ -12,7 +12,9 @@ from crm.core import bulk
 from crm.core.errors import Invalid
 from crm.core.spreadsheet import plain_header
 from crm.customers.models import Import, ImportKind, ImportMapping
+from crm.customers.queries import custom_fields
 from crm.customers.rules import mappings
+from crm.customers.rules.headers import HEADERS
 from crm.customers.rules.mappings import Mapping
 from crm.users.models import User
 
@@ -25,7 +27,8 @@ def fingerprint(columns: Sequence[str]) -> str:
 
 def understood(session: Session, item: Import, *, source: str) -> Mapping:
     """As somebody said last time for this header, else what the header says by itself."""
-    guessed = mappings.guess(item.kind.value, item.columns, source=source)
+    own = custom_fields.headers(session) if item.kind is ImportKind.CUSTOMERS else {}
+    guessed = mappings.guess(item.kind.value, item.columns, source=source, own=own)
     found = find(session, item)
     if found is None:
         return guessed
@@ -33,7 +36,13 @@ def understood(session: Session, item: Import, *, source: str) -> Mapping:
         known = mappings.from_json(found.mapping, kind=item.kind.value)
     except Invalid:  # a field that it names is gone
         return guessed
-    return replace(known, source=source or known.source)
+    # An own field may have been archived since.
+    there = {
+        name: column
+        for name, column in known.columns.items()
+        if name in own or name in HEADERS[known.kind]
+    }
+    return replace(known, columns=there, source=source or known.source)
 
 
 def find(session: Session, item: Import) -> ImportMapping | None:

@@ -23,7 +23,7 @@ from crm.customers.models import (
 from crm.customers.rules import normalise
 from crm.customers.rules.cells import Refused
 from crm.customers.rules.customer_rows import CustomerRow, search_spelling
-from crm.customers.services import contacts, importing_merged, stages
+from crm.customers.services import contacts, importing_merged, importing_more, stages
 from crm.customers.services.importing_merged import Merged
 from crm.users.models import User
 
@@ -81,6 +81,16 @@ class Person:
 
     addresses: tuple[Address, ...] = ()
 
+    # What `importing_more` loads and writes, only when a file says something of it.
+    birth_on: Any = None
+    sex: Any = None
+    channel: Any = None
+    interests: Any = None
+    purchasing_power: Any = None
+    member_level: Any = None
+    points: Any = None
+    custom: Any = None
+
     def __post_init__(self) -> None:
         self.addresses = (self.phone,) if self.phone else ()
         if self.email:
@@ -95,6 +105,7 @@ class People:
     by_external_id: dict[tuple[str, str], Person] = field(default_factory=dict)
     by_address: dict[Address, list[Person]] = field(default_factory=dict)
     made: list[Person] = field(default_factory=list)
+    has_more: bool = False  # the rows say something of the profile or of own fields
 
     def add(self, person: Person) -> None:
         if person.id:
@@ -152,6 +163,8 @@ class People:
             met_in_row=row.row,
             tags=row.tags,
         )
+        if row.more:
+            importing_more.give(person, row.more)
         self.made.append(person)
         self.add(person)
         return person
@@ -209,6 +222,7 @@ def load(
     for found in session.execute(_held(known.where(survivors), lock=lock)) if gone else ():
         people.add(Person(*found))
     people.follow(gone)
+    people.has_more = importing_more.load(session, people.by_id, rows)
     _recall(session, people, import_id)
     return people
 
@@ -226,7 +240,11 @@ def save_made(session: Session, people: People, *, by: User, now: datetime) -> N
         secret[at : at + 2 * _PUBLIC_BYTES] for at in range(0, len(secret), 2 * _PUBLIC_BYTES)
     )
     rows = [_as_row(*one, now) for one in zip(made, public_ids, strict=True)]
-    bulk.insert_rows(session, Customer, _ROW, rows)
+    if people.has_more:
+        rows = [row + importing_more.values(one) for row, one in zip(rows, made, strict=True)]
+        bulk.insert_rows(session, Customer, (*_ROW, *importing_more.COLUMNS), rows)
+    else:
+        bulk.insert_rows(session, Customer, _ROW, rows)
     _join_subjects(session, shared, now=now)
     stages.begin_many(session, [person.id for person in made], by=by, now=now)
 

@@ -57,8 +57,8 @@ def template() -> ResponseReturnValue:
     """An empty file whose header is understood without being told."""
     _maker()
     kind = request.args.get("kind", ImportKind.CUSTOMERS.value)
-    labels = forms.FIELDS.get(kind)
-    if labels is None:
+    labels = forms.fields_of(kind)
+    if not labels:
         raise NotFound("core.not_found")
     text = "\ufeff" + _line([str(forms.header_of(kind, name)) for name in labels])
     response = Response(text, mimetype="text/csv")
@@ -249,7 +249,7 @@ def _prepared(item: Import, *, problem: str = "", status: int = 200) -> Response
         mapping=mapping,
         columns=columns,
         matched=sum(1 for column in columns if column[2]),
-        fields=forms.FIELDS[item.kind.value],
+        fields=forms.fields_of(item.kind.value),
         existing=forms.EXISTING,
         meanings=forms.EXISTING_MEANING,
         encodings=forms.ENCODINGS,
@@ -274,8 +274,9 @@ def _tried(item: Import, sent: Mapping[str, str]) -> dict[str, Any]:
     rows = importing.preview(session, item, count=TRIED_ROWS)
     tried = importing_checks.try_out(rows, reader, first=mapping.header_row + 1)
     places = mappings.match(mapping, item.columns)
+    labels = forms.fields_of(item.kind.value)
     return {
-        "names": [(name, forms.FIELDS[item.kind.value][name], places[name]) for name in places],
+        "names": [(name, labels[name], places[name]) for name in places],
         "rows": [forms.tried(one, places, item.kind) for one in tried],
         "kind": item.kind,
         "trouble": "",
@@ -308,7 +309,7 @@ def _needed(item: Import) -> str:
     try:
         mappings.check(importing.mapping_of(item))
     except Invalid as refused:
-        labels = forms.FIELDS[item.kind.value]
+        labels = forms.fields_of(item.kind.value)
         names = str(refused.details.get("fields", "")).split(", ")
         return ", ".join(str(labels.get(name, name)) for name in names)
     return ""
