@@ -51,8 +51,8 @@ from crm.customers.views import customers as customer_views
 from crm.customers.views import duplicates as duplicate_views
 from crm.customers.views import exports as export_views
 from crm.customers.views import imports as import_views
-from crm.customers.views import merges as merge_views
 from crm.customers.views import list_columns as column_views
+from crm.customers.views import merges as merge_views
 from crm.customers.views import persons as person_views
 from crm.customers.views import pool as pool_views
 from crm.customers.views import saved_views as view_views
@@ -299,7 +299,6 @@ def wire_panels() -> Panels:
     panels = Panels()
     panels.offer("customers.column", outreach_panels.COLUMN, ownership_panels.COLUMN)
     panels.offer("customers.card", outreach_panels.CARD, followup_panels.CARD, activity_panels.CARD)
-    panels.offer("customers.card", ownership_panels.CARD)
     panels.offer("customers.card", lifecycle_panels.CARD, ownership_panels.CARD)
     panels.offer(
         "customers.timeline",

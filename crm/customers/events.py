@@ -31,3 +31,33 @@ class CustomersAssigned(Event):
 
     batch: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomersMerged(Event):
+    """One record gives all it has to another. Said before their subjects are joined.
+
+    Modules move their rows with `services.moving` under `merge_id`, so that they can go back.
+    """
+
+    merge_id: int
+    kept_id: int
+    merged_id: int
+    subject_ids: tuple[int, ...]  # of both, before the join
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomersParted(Event):
+    """A merge is taken back. Said when both records stand again.
+
+    `split_subject_id` is the subject that came back out of `kept_subject_id`, if one did.
+    """
+
+    merge_id: int
+    kept_id: int
+    merged_id: int
+    merged_at: datetime
+    kept_subject_id: int
+    split_subject_id: int | None
+    at: datetime

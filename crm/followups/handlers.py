@@ -4,8 +4,15 @@ from sqlalchemy.orm import Session
 
 from crm.activities.events import ActivityLaunched
 from crm.activities.models import Activity
-from crm.customers.events import CustomerAssigned, CustomersAssigned, SubjectsJoined
+from crm.customers.events import (
+    CustomerAssigned,
+    CustomersAssigned,
+    CustomersMerged,
+    CustomersParted,
+    SubjectsJoined,
+)
 from crm.followups import services
+from crm.followups.services import merging
 
 
 def start_planning(session: Session, event: ActivityLaunched) -> None:
@@ -38,3 +45,12 @@ def follow_owners(session: Session, event: CustomersAssigned) -> None:
 def keep_one_contact(session: Session, event: SubjectsJoined) -> None:
     """One person is contacted once: of what was planned for both records the first stays."""
     services.keep_one_contact(session, event.kept_id, now=event.at)
+
+
+def merge_contacts(session: Session, event: CustomersMerged) -> None:
+    """The contacts of both records are the surviving one's."""
+    merging.merge_contacts(session, event)
+
+
+def part_contacts(session: Session, event: CustomersParted) -> None:
+    merging.part_contacts(session, event)

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from crm.customers.models import CustomField, Segment, Tag, TagGroup
-from crm.customers.services import segments, tag_settings
+from crm.core import clock
+from crm.customers.models import Customer, CustomField, Segment, Tag, TagGroup
+from crm.customers.services import merging, segments, tag_settings
+from crm.customers.services.merging import MergeCustomers
 from crm.users.models import ApiToken, PasswordReset, User, UserSession
 from crm.users.rules import digest
 from crm.users.services import sessions
@@ -129,6 +132,25 @@ def _pair(session: Session, owner: User | None) -> dict[str, Any]:
     return {"pair_id": pair.id}
 
 
+def _merging(session: Session, owner: User | None) -> dict[str, Any]:
+    earlier = update(Customer).where(Customer.public_id == table.ANOTHER)
+    session.execute(earlier.values(public_id=uuid4().hex))
+    make_customer(session, owner=owner, public_id=table.ANOTHER)
+    return {"customer_id": make_customer(session, owner=owner).id, "public_id": table.ANOTHER}
+
+
+def _merging_api(session: Session, owner: User | None) -> dict[str, Any]:
+    kept_id = _merging(session, owner)["customer_id"]
+    return {"public_id": session.get_one(Customer, kept_id).public_id}
+
+
+def _merge(session: Session, owner: User | None) -> dict[str, Any]:
+    kept, other = (make_customer(session, owner=owner).id for _ in range(2))
+    admin = make_user(session, role="admin")
+    merge = merging.merge(session, MergeCustomers(kept, other), by=admin, now=clock.now())
+    return {"merge_id": merge.id, "public_id": merge.public_id}
+
+
 def _pairs(session: Session, owner: User | None) -> dict[str, Any]:
     return {"pair_ids": [_pair(session, owner)["pair_id"]]}
 
@@ -203,6 +225,9 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "followup": _followup,
     "import": _import,
     "mark": _mark,
+    "merge": _merge,
+    "merging": _merging,
+    "merging_api": _merging_api,
     "pair": _pair,
     "pairs": _pairs,
     "person": _person,

@@ -23,7 +23,10 @@ def visible_to(user: User, of: type[Customer] = Customer) -> ColumnElement[bool]
 
 
 def get(session: Session, customer_id: int, *, visible_to: User) -> Customer:
-    """The customer with owner and tags. Raises NotFound outside the viewer's scope."""
+    """The customer with owner and tags; of a merged record the one that survived it.
+
+    Raises NotFound outside the viewer's scope.
+    """
     return _one(session, Customer.id == customer_id, visible_to)
 
 
@@ -57,6 +60,10 @@ def _one(session: Session, which: ColumnElement[bool], user: User) -> Customer:
         .options(joinedload(Customer.owner), selectinload(Customer.tags), undefer(Customer.custom))
         .execution_options(populate_existing=True)
     )
-    if found is None:
+    if found is not None:
+        return found
+    # What was merged into another record is found there, whoever still holds its address.
+    survivor = session.scalar(select(Customer.merged_into_id).where(which))
+    if survivor is None:
         raise NotFound("core.not_found")
-    return found
+    return _one(session, and_(Customer.id == survivor, is_live()), user)

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from crm.core import audit
 from crm.core.company import company
-from crm.core.errors import Conflict, Invalid, NotAllowed
 from crm.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from crm.core.events import publish
 from crm.customers import queries
@@ -25,7 +24,6 @@ from crm.customers.models import (
     StageReason,
 )
 from crm.customers.rules import normalise
-from crm.customers.services import contacts, custom_fields, duplicates, stages, timeline
 from crm.customers.services import contacts, custom_fields, duplicates, pool, stages, timeline
 from crm.customers.services.owners import Cause, write_down
 from crm.users import policies
@@ -180,7 +178,6 @@ def _owner(session: Session, owner_id: int | None, by: User) -> User | None:
 
 
 def _hand_over(session: Session, customer: Customer, owner: User | None, cause: Cause) -> None:
-    before_id = customer.owner_id
     before_id, by = customer.owner_id, cause.by
     if by is None:
         raise ValueError("one customer is handed over by somebody")

@@ -15,6 +15,7 @@ from crm.core.errors import Conflict
 from crm.customers import queries
 from crm.customers.models import (
     Customer,
+    CustomerMerge,
     DuplicateCrowd,
     DuplicateKey,
     DuplicatePair,
@@ -119,6 +120,24 @@ def reopen(session: Session, pair: DuplicatePair, *, by: User) -> None:
     if pair.state is not PairState.DISMISSED:
         raise Conflict("duplicates.already_decided")
     pair.state, pair.decided_at, pair.decided_by_id = PairState.OPEN, None, None
+
+
+def settle(session: Session, item: CustomerMerge, *, merged: bool, by: User, now: datetime) -> None:
+    """The pair was merged; or it was split again, which says that they are two."""
+    a_id, b_id = sorted((item.kept_id, item.merged_id))
+    values = {
+        "state": PairState.MERGED if merged else PairState.DISMISSED,
+        "decided_at": now,
+        "decided_by_id": by.id,
+    }
+    stored = bulk.table(DuplicatePair).c
+    new = {"a_id": a_id, "b_id": b_id, "reasons": [], "strength": 0, "found_at": now}
+    session.execute(
+        bulk.insert(session, DuplicatePair)
+        .values(new | values)
+        .on_conflict_do_update(index_elements=[stored.a_id, stored.b_id], set_=values)
+    )
+    look(session, [a_id, b_id], now=now)
 
 
 def require_both(session: Session, pair: DuplicatePair, *, by: User) -> None:

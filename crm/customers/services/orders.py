@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from crm.core.company import company
 from crm.core.errors import Conflict
 from crm.customers import queries
-from crm.customers.models import ContactSubject, Customer, Order, OrderStatus
+from crm.customers.models import Customer, Order, OrderStatus
 from crm.customers.services import stages, stats
 from crm.users import policies
 from crm.users.models import User
@@ -44,7 +44,8 @@ def put(session: Session, wanted: PutOrder, *, by: User, now: datetime) -> tuple
     )
     if customer is not None:
         policies.require(by, "orders.edit", customer)
-        _take_turns(session, customer)
+        # Totals are computed anew: two orders of one customer at once would each miss the other.
+        customer = queries.get_locked(session, customer.id, visible_to=by)
     order = _known(session, wanted)
     is_new = order is None
     if order is None:
@@ -59,13 +60,6 @@ def put(session: Session, wanted: PutOrder, *, by: User, now: datetime) -> tuple
         stats.recompute(session, [order.customer_id], now=now)
         stages.move_by_orders(session, [order.customer_id], now=now)
     return order, is_new
-
-
-def _take_turns(session: Session, customer: Customer) -> None:
-    """Totals are computed anew: two orders of one customer at once would each miss the other."""
-    session.execute(
-        select(ContactSubject.id).where(ContactSubject.id == customer.subject_id).with_for_update()
-    )
 
 
 def _known(session: Session, wanted: PutOrder) -> Order | None:

@@ -91,6 +91,8 @@ def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
             "Back to the pool: no contact for %(days)s days", days=entry.details.get("days", "")
         ),
         "customers.imported": gettext("Came in by import"),
+        "customers.merged": gettext("Merged with %(name)s", name=entry.details.get("name", "")),
+        "customers.parted": gettext("Split again from %(name)s", name=entry.details.get("name", "")),
     }
     title = titles.get(entry.kind, gettext("Note"))
     return Event(one.at, "user", "amber", title, str(entry.details.get("note", "")), one.by)

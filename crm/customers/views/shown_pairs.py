@@ -48,6 +48,7 @@ class Row:
     tone: str
     is_certain: bool
     may_merge: bool
+    merge_url: str
 
 
 def rows(session: Session, found: Sequence[Suggestion], viewer: User) -> list[Row]:
@@ -107,6 +108,7 @@ def _row(one: Suggestion, totals: dict[int, CustomerStats], viewer: User) -> Row
         tone,
         confidence is Confidence.CERTAIN,
         all(policies.may(viewer, "customers.merge", side) for side in (one.a, one.b)),
+        url_for("merges.new", customer_id=one.a.id, public_id=one.b.public_id),
     )
 
 
