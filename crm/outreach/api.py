@@ -2,16 +2,28 @@
 
 from typing import Any
 
+from flask import jsonify, url_for
+from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
 
 from crm.customers import queries as customer_queries
 from crm.outreach import queries, services
 from crm.outreach.models import Policy
 from crm.outreach.rules import Answer
-from crm.outreach.schemas import AnswerOut, Asked, AskedIn, PolicyIn, PolicyOut
+from crm.outreach.schemas import (
+    AnswerOut,
+    Asked,
+    AskedIn,
+    Listed,
+    ListedIn,
+    PolicyIn,
+    PolicyOut,
+    SuppressedPageOut,
+)
 from crm.outreach.services import NewPolicy
 from crm.users.auth import Scope, current_user, token_required
 from crm.web import context
+from crm.web.api import link_next
 
 blp = Blueprint(
     "outreach_api", __name__, url_prefix="/api/v1/outreach", description="The contact guard"
@@ -27,6 +39,27 @@ def answer(asked: Asked) -> Answer:
     session, viewer, now = context.session(), current_user(), context.now_once()
     customer = customer_queries.get_by_public_id(session, asked.customer, visible_to=viewer)
     return services.ask(session, customer, channel=asked.channel, at=now, by=viewer, now=now)
+
+
+@blp.get("/suppressions")
+@token_required(Scope.OUTREACH_READ)
+@blp.arguments(ListedIn, location="query")
+@blp.response(200, SuppressedPageOut)
+def index_suppressed(asked: Listed) -> ResponseReturnValue:
+    """Customers who must not be contacted, with every mark in force."""
+    session, viewer = context.session(), current_user()
+    found = queries.suppressed(session, viewer=viewer, q=asked.q, cursor=asked.cursor)
+    marks = queries.marks_of(session, [customer.subject_id for customer in found.items])
+    items = [
+        {"customer": customer.public_id, "marks": marks[customer.subject_id]}
+        for customer in found.items
+    ]
+    body = SuppressedPageOut().dump({"items": items, "next_cursor": found.next_cursor})
+    response = jsonify(body)
+    if found.next_cursor:
+        following = url_for(".index_suppressed", q=asked.q or None, cursor=found.next_cursor)
+        link_next(response, following)
+    return response
 
 
 @blp.get("/policy")

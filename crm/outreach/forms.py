@@ -12,7 +12,7 @@ from crm.customers.models.names import CHANNELS
 from crm.outreach.models import Policy
 from crm.outreach.queries import terms_of
 from crm.outreach.rules import MOST_CAPS, REASONS, Answer, Cap, Reason, Terms
-from crm.outreach.schemas import Cleared, ClearedIn, MarkIn, PolicyIn
+from crm.outreach.schemas import Cleared, ClearedIn, Listed, ListedIn, MarkIn, PolicyIn
 from crm.outreach.services import Mark, NewPolicy
 from crm.web import filters
 from crm.web.forms import Form
@@ -51,6 +51,10 @@ class MarkForm(Form[Mark]):
 class ClearingForm(Form[Cleared]):
     schema = ClearedIn
     labels: ClassVar[dict[str, Any]] = {"reason": _l("Reason")}
+
+
+class ListedForm(Form[Listed]):
+    schema = ListedIn
 
 
 class PolicyForm(Form[NewPolicy]):

@@ -4,10 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.orm import Session
 
+from crm.core import paging
+from crm.core.paging import Order, Page
+from crm.customers import queries as customer_queries
 from crm.customers.models import Channel, Customer
+from crm.customers.queries import listing
 from crm.outreach.models import CapSlot, Claim, LedgerEntry, LedgerState, Policy, Suppression
 from crm.outreach.rules import (
     DEFAULT_CAPS,
@@ -21,6 +25,9 @@ from crm.outreach.rules import (
     read_caps,
 )
 from crm.users.models import User
+
+PER_PAGE = 50
+NEWEST_FIRST = Order("id-down", Customer.id, Customer.id, descending=True)
 
 USES_A_CAP = (
     LedgerState.RESERVED,
@@ -85,6 +92,27 @@ def suppressions_of(subject_ids: Sequence[int]) -> Select[Suppression]:
     return select(Suppression).where(
         Suppression.subject_id.in_(subject_ids), Suppression.cleared_at.is_(None)
     )
+
+
+def suppressed(
+    session: Session, *, viewer: User, q: str = "", cursor: str | None = None
+) -> Page[Customer]:
+    """Customers in the viewer's scope who must not be contacted, on one channel or on all."""
+    marked = exists().where(
+        Suppression.subject_id == Customer.subject_id, Suppression.cleared_at.is_(None)
+    )
+    found = select(Customer).where(customer_queries.visible_to(viewer), marked)
+    if q.strip():
+        found = found.where(listing.matches(q))
+    return paging.page(session, found, order=NEWEST_FIRST, cursor=cursor, size=PER_PAGE)
+
+
+def marks_of(session: Session, subject_ids: Sequence[int]) -> Mapping[int, Sequence[Suppression]]:
+    """The marks in force, by person."""
+    found: defaultdict[int, list[Suppression]] = defaultdict(list)
+    for mark in session.scalars(suppressions_of(subject_ids).order_by(Suppression.id)):
+        found[mark.subject_id].append(mark)
+    return found
 
 
 def names(session: Session, user_ids: Iterable[int | None]) -> Mapping[int, str]:

@@ -20,6 +20,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """Which part of the list of those who must not be contacted."""
+
+    q: str = ""
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cleared:
     """Why a mark is cleared."""
 
@@ -31,6 +39,13 @@ class AskedIn(InputSchema[Asked]):
 
     customer = fields.String(required=True, validate=at_most(32))
     channel = fields.Enum(Channel, by_value=True, load_default=None)
+
+
+class ListedIn(InputSchema[Listed]):
+    command: ClassVar[type[Listed]] = Listed
+
+    q = fields.String(load_default="", validate=at_most(80))
+    cursor = fields.String(load_default=None, validate=at_most(1000))
 
 
 class MarkIn(InputSchema[Mark]):
@@ -61,6 +76,23 @@ class PolicyIn(InputSchema[NewPolicy]):
     version = fields.Integer(required=True)
     cool_down_days = fields.Integer(required=True, validate=between(0, MOST_DAYS))
     limits = fields.List(fields.Nested(LimitIn), required=True)
+
+
+class MarkOut(Schema):
+    channel = fields.Enum(Channel, by_value=True, allow_none=True)
+    source = fields.String()
+    evidence = fields.String()
+    set_at = fields.AwareDateTime()
+
+
+class SuppressedOut(Schema):
+    customer = fields.String()
+    marks = fields.List(fields.Nested(MarkOut))
+
+
+class SuppressedPageOut(Schema):
+    items = fields.List(fields.Nested(SuppressedOut))
+    next_cursor = fields.String(allow_none=True)
 
 
 class LimitOut(Schema):

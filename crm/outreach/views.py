@@ -10,7 +10,7 @@ from crm.core.company import company
 from crm.core.errors import Invalid
 from crm.customers import queries as customer_queries
 from crm.outreach import forms, queries, services
-from crm.outreach.forms import ClearingForm, MarkForm, PolicyForm
+from crm.outreach.forms import ClearingForm, ListedForm, MarkForm, PolicyForm
 from crm.users import policies
 from crm.users.auth import current_user, login_required
 from crm.web import context
@@ -68,6 +68,27 @@ def answer(customer_id: int) -> ResponseReturnValue:
     )
 
 
+@bp.get("/suppressions")
+@login_required
+def suppressed() -> ResponseReturnValue:
+    """Who must not be contacted, since when, on which channel and how we know."""
+    session, viewer = context.session(), current_user()
+    asked = _parsed(ListedForm(request.args))
+    found = queries.suppressed(session, viewer=viewer, q=asked.q, cursor=asked.cursor)
+    marks = queries.marks_of(session, [customer.subject_id for customer in found.items])
+    setters = [mark.set_by_id for some in marks.values() for mark in some]
+    return page(
+        "outreach/suppressed.html",
+        "outreach/_suppressed.html",
+        q=asked.q,
+        customers=found.items,
+        marks=marks,
+        names=queries.names(session, setters),
+        next_url=_list_url(asked.q, found.next_cursor),
+        first_url=_list_url(asked.q, "") if asked.cursor else "",
+    )
+
+
 @bp.post("/suppressions")
 @login_required
 def suppress() -> ResponseReturnValue:
@@ -95,6 +116,10 @@ def clear(customer_id: int, suppression_id: int) -> ResponseReturnValue:
     )
     back = go_to(url_for("customers.show", customer_id=customer.id))
     return toast(back, _("%(name)s may be contacted again.", name=customer.title))
+
+
+def _list_url(q: str, cursor: str | None) -> str:
+    return "" if cursor is None else url_for(".suppressed", q=q or None, cursor=cursor or None)
 
 
 def _policy(form: PolicyForm) -> dict[str, Any]:

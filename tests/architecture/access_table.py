@@ -38,6 +38,7 @@ class Row:
 
 ALL = Reaches("all", "all", "all", "all")
 MINE = Reaches("own", "own", "own", "own")  # not even an administrator's business
+DOERS = Reaches("own", "own", "none", "own")
 ADMIN = Reaches("none", "none", "none", "all")
 LEADS = Reaches("none", "all", "none", "all")
 BUT_MANAGERS = Reaches("all", "all", "none", "all")
@@ -105,6 +106,9 @@ AN_ORDER = {
     "amount_fen": 12_345,
     "ordered_at": "2026-11-18T10:00:00+08:00",
 }
+
+A_TAG = {"kind": "tag_on", "tag": "双12", "whole": "true"}
+TAG_ALL = {"kind": "tag_on", "tag": "双12", "filters": {}}
 
 AN_ACTIVITY = {"title": "双12", "starts_on": "2026-12-01", "ends_on": "2026-12-12"}
 A_GOAL = {"metric": "deals", "target": "20"}
@@ -257,6 +261,17 @@ ROWS: dict[str, Row] = {
     "segments_api.members": of("segment", ALL),
     "segments_api.update": of("segment", ALL, LEADS, body={"version": 1, "name": "回头客"}),
     "segments_api.destroy": of("segment", ALL, LEADS),
+    # opportunities: who sees the customer sees them
+    "opportunities.index": SIGNED_IN,
+    "opportunities.new": of("customer", SIGHT, EDIT),
+    "opportunities.create": of("customer", SIGHT, EDIT, body={"title": "年度框架"}),
+    "opportunities.edit": of("opportunity", SIGHT, EDIT),
+    "opportunities.update": of("opportunity", SIGHT, EDIT, body={"title": "框架", "version": 1}),
+    "opportunities.close": of("opportunity", SIGHT, EDIT, body={"is_won": True}),
+    "opportunities_api.index": SIGNED_IN,
+    "opportunities_api.put": of("deal", SIGHT, EDIT, in_body=True),
+    "opportunities_api.show": of("opportunity", SIGHT),
+    "opportunities_api.close": of("opportunity", SIGHT, EDIT, body={"is_won": True}),
     # lifecycle stages
     "stages.index": SIGNED_IN,
     "stages.preview": only(ADMIN),
@@ -288,6 +303,8 @@ ROWS: dict[str, Row] = {
     "assignments_api.undo": of("assignment", IMPORT_SIGHT, IMPORT),
     # outreach
     "outreach.policy": SIGNED_IN,
+    "outreach.suppressed": SIGNED_IN,
+    "outreach_api.index_suppressed": SIGNED_IN,
     "outreach.revise_policy": only(ADMIN),
     "outreach_api.show_policy": SIGNED_IN,
     "outreach_api.put_policy": Row(
@@ -372,6 +389,13 @@ ROWS: dict[str, Row] = {
     "customer_views_api.show": of("view", MINE),
     "customer_views_api.update": of("view", MINE, body={"version": 1, "name": "新名字"}),
     "customer_views_api.destroy": of("view", MINE),
+    "bulk_acts.index": SIGNED_IN,
+    "bulk_acts.preview": Row(ALL, BUT_MANAGERS, body=A_TAG),
+    "bulk_acts.create": Row(ALL, BUT_MANAGERS, body=A_TAG),
+    "bulk_acts.undo": of("bulk_act", MINE, DOERS),
+    "bulk_acts_api.preview": Row(ALL, BUT_MANAGERS, body=TAG_ALL),
+    "bulk_acts_api.create": Row(ALL, BUT_MANAGERS, body=TAG_ALL),
+    "bulk_acts_api.undo": of("bulk_act", MINE, DOERS),
     "customer_columns.index": SIGNED_IN,
     "customer_columns.update": SIGNED_IN,
     "exports.index": SIGNED_IN,
