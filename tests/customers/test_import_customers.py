@@ -23,7 +23,7 @@ from crm.customers.models import (
     Tag,
 )
 from crm.customers.rules import mappings
-from crm.customers.services import importing
+from crm.customers.services import importing, importing_files
 from crm.customers.services.importing import NewImport
 from crm.users.models import User
 from tests.conftest import NOW
@@ -259,7 +259,7 @@ def test_only_leads_and_administrators_import(session: Session, tmp_path: Path, 
 def test_a_bad_file_leaves_nothing_behind(session: Session, tmp_path: Path, by: User) -> None:
     path = tmp_path / "customers.csv"
     path.write_bytes(b"")
-    folder = importing.file_of(session, Import(public_id="x")).parent
+    folder = importing_files.file_of(session, Import(public_id="x")).parent
     before = set(folder.iterdir())
     with pytest.raises(Invalid) as refused:
         importing.start(session, NewImport(ImportKind.CUSTOMERS, path, "a.csv"), by=by, now=NOW)
@@ -276,7 +276,7 @@ def test_the_file_is_kept_under_a_random_name_whatever_it_was_called(
     for name in ("../../x", "CON", "a\0b", "长" * 300, '"; filename='):
         wanted = NewImport(ImportKind.CUSTOMERS, path, name.replace("\0", ""))
         item = importing.upload(session, wanted, by=by, now=NOW)
-        kept = importing.file_of(session, item)
+        kept = importing_files.file_of(session, item)
         assert kept.name == f"{item.public_id}.csv"
         assert kept.parent.name == "imports"
 
@@ -337,6 +337,6 @@ def test_an_import_whose_file_is_gone_fails_by_name(
     path.write_text("name\n王芳\n", encoding="utf-8")
     wanted = NewImport(ImportKind.CUSTOMERS, path, "x.csv")
     item = importing.start(session, wanted, by=by, now=NOW)
-    importing.file_of(session, item).unlink()
+    importing_files.file_of(session, item).unlink()
     assert not importing.advance(session, NOW)
     assert (item.state, item.error_code) == (ImportState.FAILED, "import.file_lost")

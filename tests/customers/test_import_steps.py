@@ -18,7 +18,12 @@ from tests.customers.workbooks import workbook
 from tests.factories.users import make_user
 
 ClientFor = Callable[[User], FlaskClient]
-PEOPLE = [["客户名单", ""], ["姓名", "手机"], ["王芳", 13800138000], ["李娜", "1380013800"]]
+PEOPLE: list[list[object]] = [
+    ["客户名单", ""],
+    ["姓名", "手机"],
+    ["王芳", 13800138000],
+    ["李娜", "1380013800"],
+]
 
 
 @pytest.fixture
@@ -94,6 +99,7 @@ def test_the_header_row_and_the_encoding_can_be_corrected(
     client.post(f"{address}/reading", data={"encoding": "big5", "header_row": "0"})
     item = only_import(session)
     assert (item.columns, item.row_count) == (["#1", "#2"], 3)
+    assert importing.mapping_of(item).header_row == 0
     wrong = client.post(f"{address}/reading", data={"encoding": "utf-8", "header_row": "1"})
     assert (wrong.status_code, "is not utf-8" in wrong.text) == (422, True)
     assert only_import(session).columns == ["#1", "#2"]  # as it was before

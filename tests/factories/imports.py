@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from crm.customers.models import Import, ImportKind, ImportState
 from crm.customers.rules import mappings
-from crm.customers.services import importing
+from crm.customers.services import importing_files
 from crm.users.models import User
 from tests.conftest import NOW
 
@@ -33,7 +33,7 @@ def make_import(
         by_id=owner.id,
         created_at=NOW,
     )
-    importing.file_of(session, item).write_text(text, encoding="utf-8")
+    importing_files.file_of(session, item).write_text(text, encoding="utf-8")
     session.add(item)
     session.flush()
     return item

@@ -13,8 +13,16 @@ ENOUGH = 2
 def find(rows: Sequence[Sequence[str]], kind: str) -> int:
     """The number of the row: the first of those with the most known names, else the first full one.
 
-    A row is full when at least half as many of its cells are filled as in the usual row.
+    A row is full when at least half as many of its cells are filled as in the usual row. Of a
+    header that is repeated the last one counts.
     """
+    number = _first(rows, kind)
+    while rows[number - 1 : number] == rows[number : number + 1] != []:
+        number += 1
+    return number
+
+
+def _first(rows: Sequence[Sequence[str]], kind: str) -> int:
     first = rows[:DEEPEST]
     known = [_known(row, kind) for row in first]
     if known and max(known) >= ENOUGH:

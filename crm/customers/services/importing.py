@@ -115,7 +115,7 @@ def upload(session: Session, wanted: NewImport, *, by: User, now: datetime) -> I
     source = wanted.source or (UNNAMED_SOURCE if wanted.kind is ImportKind.ORDERS else "")
     if mapping is None:
         mapping = importing_mappings.understood(session, item, source=source)
-    item.mapping = replace(mapping, header_row=header_row or 1).as_json()
+    item.mapping = replace(mapping, header_row=1 if header_row is None else header_row).as_json()
     session.add(item)
     session.flush()
     return item
@@ -127,7 +127,7 @@ def read_again(session: Session, item: Import, reading: Reading, *, by: User) ->
     header_row = importing_files.read_again(session, item, reading)
     source = mapping_of(item).source
     mapping = importing_mappings.understood(session, item, source=source)
-    item.mapping = replace(mapping, header_row=header_row or 1).as_json()
+    item.mapping = replace(mapping, header_row=1 if header_row is None else header_row).as_json()
 
 
 def check(session: Session, item: Import, mapping: Mapping, *, by: User, now: datetime) -> None:
