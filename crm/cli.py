@@ -28,7 +28,7 @@ from crm.customers.models import Import, ImportKind, ImportState
 from crm.customers.queries import imports as import_queries
 from crm.customers.queries import segments as segment_queries
 from crm.customers.rules import mappings
-from crm.customers.services import importing
+from crm.customers.services import importing, segments
 from crm.reports import services as reports
 from crm.reports.rules.conversion import parse_month
 from crm.settings import LOCALES, Settings, SettingsError
@@ -294,7 +294,8 @@ def _make_secret_key() -> None:
 def _make_administrator(session: Session) -> None:
     email = "admin@localhost"
     wanted = users.NewUser(email=email, name="Administrator", role=Role.ADMIN, team_id=None)
-    _made, password = users.add(session, wanted, by=None, now=clock.now())
+    made, password = users.add(session, wanted, by=None, now=clock.now())
+    segments.create_defaults(session, made, clock.now())
     click.echo("The administrator's one-time password, shown this once:")
     click.echo(f"  {email}  {password}")
 

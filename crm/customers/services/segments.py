@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from crm.core import audit
+from crm.core.company import company
 from crm.core.errors import Conflict, Invalid
 from crm.customers.models import Segment, SegmentEntry
 from crm.customers.queries import segments as queries
 from crm.customers.queries.segments import members
+from crm.customers.rules.default_segments import of_locale
 from crm.customers.rules.segments import as_json
 from crm.users.models import User
 
@@ -23,25 +25,6 @@ __all__ = ["Describe", "Revise", "create", "create_defaults", "delete", "members
 
 UNSEEN = {"synchronize_session": False}
 STALE_AFTER = timedelta(minutes=15)
-
-#: Name, description and rule of the segments that every company begins with.
-DEFAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    (
-        "潜在客户",
-        "还没有下过单的客户",
-        {"all": [{"field": "order_count", "operator": "equals", "value": 0}]},
-    ),
-    (
-        "新客",
-        "只买过一次的客户",
-        {"all": [{"field": "order_count", "operator": "equals", "value": 1}]},
-    ),
-    (
-        "老客",
-        "买过两次及以上的客户",
-        {"all": [{"field": "order_count", "operator": "at_least", "value": 2}]},
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +158,9 @@ def create_defaults(session: Session, by: User, now: datetime) -> Sequence[Segme
     """The segments that every company begins with; those that are there stay as they are."""
     known = set(session.scalars(select(Segment.name)))
     return [
-        create(session, Describe(name, rule, description), by=by, now=now)
-        for name, description, rule in DEFAULTS
-        if name not in known
+        create(session, Describe(one.name, one.rule, one.description), by=by, now=now)
+        for one in of_locale(company(session).locale)
+        if one.name not in known
     ]
 
 

@@ -276,6 +276,30 @@
     if (xhr.status >= 400 && xhr.status < 500 && showRefusal(requestConfig.elt, xhr.responseText)) { event.detail.shouldSwap = false; }
     if (event.detail.shouldSwap && target && target.contains($("#toasts"))) { placeToasts(document.body); }
   });
+  /* What is typed into a part that is being drawn anew is put back into it: [data-keeps-typed]. */
+  const asSent = new Map();
+  let typed = [];
+  const typedIn = (part) => $$("input[id]:not([type=checkbox], [type=radio], [type=hidden]), textarea[id]", part);
+  const keepsTyped = (part) => part instanceof Element && part.hasAttribute("data-keeps-typed");
+  document.addEventListener("htmx:beforeRequest", ({ detail: { target } }) => {
+    if (!keepsTyped(target)) { return; }
+    asSent.clear();
+    typedIn(target).forEach((place) => asSent.set(place.id, place.value));
+  });
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    if (!keepsTyped(target)) { return; }
+    typed = typedIn(target).filter((place) => place.value !== (asSent.get(place.id) ?? "")).map((place) => [place.id, place.value]);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    const again = typed;
+    typed = [];
+    again.forEach(([id, value]) => {
+      const place = document.getElementById(id);
+      if (!place) { return; }
+      place.value = value;
+      place.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+  });
   document.addEventListener("htmx:responseError", (event) => {
     const { xhr, requestConfig } = event.detail;
     if (xhr.status >= 500 && !showRefusal(requestConfig.elt, xhr.responseText)) {
