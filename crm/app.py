@@ -27,6 +27,7 @@ from crm.customers.api import customers as customers_api
 from crm.customers.api import duplicates as duplicates_api
 from crm.customers.api import exports as exports_api
 from crm.customers.api import merges as merges_api
+from crm.customers.api import opportunities as opportunities_api
 from crm.customers.api import orders as orders_api
 from crm.customers.api import persons as persons_api
 from crm.customers.api import pool as pool_api
@@ -42,6 +43,7 @@ from crm.customers.events import (
     SubjectsJoined,
 )
 from crm.customers.panels import lifecycle as lifecycle_panels
+from crm.customers.panels import opportunities as opportunity_panels
 from crm.customers.panels import ownership as ownership_panels
 from crm.customers.queries import custom_fields as custom_field_queries
 from crm.customers.segment_fields import SegmentFields
@@ -53,6 +55,7 @@ from crm.customers.views import exports as export_views
 from crm.customers.views import imports as import_views
 from crm.customers.views import list_columns as column_views
 from crm.customers.views import merges as merge_views
+from crm.customers.views import opportunities as opportunity_views
 from crm.customers.views import persons as person_views
 from crm.customers.views import pool as pool_views
 from crm.customers.views import saved_views as view_views
@@ -91,6 +94,7 @@ PAGES = [
     segment_views.bp,
     segment_move_views.bp,
     assignment_views.bp,
+    opportunity_views.bp,
     pool_views.bp,
     stage_views.bp,
     import_views.bp,
@@ -123,6 +127,7 @@ APIS = [
     views_api.blp,
     exports_api.blp,
     assignments_api.blp,
+    opportunities_api.blp,
     pool_api.blp,
     stages_api.blp,
     outreach_api.blp,
@@ -144,6 +149,7 @@ NAV = [
                 is_red=True,
             ),
             NavItem(_l("Customers"), "customers.index", "users", key="c"),
+            NavItem(_l("Opportunities"), "opportunities.index", "flag", key="o"),
             NavItem(_l("Segments"), "segments.index", "chart-pie-2", key="s"),
         ],
     ),
@@ -286,6 +292,7 @@ def wire_segment_fields() -> SegmentFields:
     return SegmentFields(
         *customer_fields.OWN,
         *customer_fields.PROFILE,
+        *customer_fields.OPPORTUNITIES,
         customer_fields.TAG_GROUP,
         *outreach_fields.FIELDS,
         *activity_fields.FIELDS,
@@ -299,7 +306,9 @@ def wire_panels() -> Panels:
     panels = Panels()
     panels.offer("customers.column", outreach_panels.COLUMN, ownership_panels.COLUMN)
     panels.offer("customers.card", outreach_panels.CARD, followup_panels.CARD, activity_panels.CARD)
-    panels.offer("customers.card", lifecycle_panels.CARD, ownership_panels.CARD)
+    panels.offer(
+        "customers.card", opportunity_panels.CARD, lifecycle_panels.CARD, ownership_panels.CARD
+    )
     panels.offer(
         "customers.timeline",
         *outreach_panels.TIMELINE,

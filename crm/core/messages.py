@@ -252,6 +252,11 @@ ERRORS: dict[str, str] = {
     "reports.pdf_no_room": N_("The PDF could not be stored. Check the free disk space."),
     "reports.pdf_failed": N_("The PDF could not be drawn. The log says why."),
     # segments of customers
+    "opportunities.closed_already": N_("This opportunity is closed already."),
+    "opportunities.of_another": N_("This opportunity belongs to another customer."),
+    "opportunities.closed_in_future": N_("An opportunity cannot be closed in the future."),
+    "opportunities.dates_reversed": N_("It was closed before it was entered."),
+    "opportunities.reason_missing": N_("Write why it was lost."),
     "stages.too_slow": N_("Counting took too long. Save anyway: the work is done bit by bit."),
     "stages.loyal_too_early": N_("Loyal must ask for more orders than regular."),
     "stages.lost_too_early": N_("Lost must come later than dormant."),

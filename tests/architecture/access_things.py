@@ -23,6 +23,7 @@ from tests.factories.custom_fields import make_field
 from tests.factories.customers import (
     make_assignment,
     make_customer,
+    make_opportunity,
     make_person,
     make_tag,
     make_tag_group,
@@ -46,6 +47,17 @@ def _assignment(session: Session, owner: User | None) -> dict[str, Any]:
     by = owner or make_user(session, role="admin")
     made = make_assignment(session, by=by)
     return {"assignment_id": made.id, "public_id": made.public_id}
+
+
+def _opportunity(session: Session, owner: User | None) -> dict[str, Any]:
+    deal = make_opportunity(session, make_customer(session, owner=owner))
+    return {"opportunity_id": deal.id, "public_id": deal.public_id}
+
+
+def _deal(session: Session, owner: User | None) -> dict[str, Any]:
+    customer = make_customer(session, owner=owner)
+    number = f"D-{customer.id}"
+    return {"customer": customer.public_id, "source": "shop", "number": number, "title": "框架"}
 
 
 def _person(session: Session, owner: User | None) -> dict[str, Any]:
@@ -225,6 +237,7 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "followup": _followup,
     "import": _import,
     "mark": _mark,
+    "opportunity": _opportunity,
     "merge": _merge,
     "merging": _merging,
     "merging_api": _merging_api,

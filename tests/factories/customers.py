@@ -17,6 +17,8 @@ from crm.customers.models import (
     Customer,
     CustomerStats,
     CustomerTag,
+    Opportunity,
+    OpportunityStage,
     Order,
     OrderStatus,
     PointKind,
@@ -140,6 +142,25 @@ def make_assignment(session: Session, *, by: User) -> Assignment:
     session.add(made)
     session.flush()
     return made
+
+
+def make_opportunity(session: Session, customer: Customer, **values: Any) -> Opportunity:
+    """An open deal of the customer's owner. `values` are columns of `Opportunity`."""
+    at = values.setdefault("created_at", NOW)
+    deal = Opportunity(
+        **{
+            "customer": customer,
+            "owner_id": customer.owner_id,
+            "title": "年度框架",
+            "stage": OpportunityStage.CONTACT,
+            "amount_fen": 100_000,
+            "updated_at": at,
+            **values,
+        }
+    )
+    session.add(deal)
+    session.flush()
+    return deal
 
 
 def _subject_id(session: Session, values: dict[str, Any], at: datetime) -> int:

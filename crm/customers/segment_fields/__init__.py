@@ -10,6 +10,7 @@ from crm.customers.segment_fields.kinds import (
     read_text,
     shape_of,
 )
+from crm.customers.segment_fields.opportunities import OPPORTUNITIES
 from crm.customers.segment_fields.own import OWN
 from crm.customers.segment_fields.profile import PROFILE
 from crm.customers.segment_fields.registry import SegmentFields
@@ -18,6 +19,7 @@ from crm.customers.segment_fields.tag_groups import TAG_GROUP
 
 __all__ = [
     "OPERATORS",
+    "OPPORTUNITIES",
     "OWN",
     "PROFILE",
     "TAG_GROUP",

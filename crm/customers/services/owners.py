@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, literal, null, select, update
+from sqlalchemy import and_, insert, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from crm.core import bulk
 from crm.core.events import publish
 from crm.customers.events import CustomersAssigned
-from crm.customers.models import Customer, OwnerChange, OwnerReason, TimelineEntry
+from crm.customers.models import Customer, Opportunity, OwnerChange, OwnerReason, TimelineEntry
 from crm.users.models import User
 
 UNSEEN = {"synchronize_session": False}
@@ -35,7 +35,17 @@ class Cause:
 def write_down(
     session: Session, customer: Customer, before_id: int | None, cause: Cause
 ) -> OwnerChange:
-    """One change that has just been made."""
+    """One change that has just been made; open deals go along."""
+    session.execute(
+        update(Opportunity)
+        .where(
+            Opportunity.customer_id == customer.id,
+            Opportunity.closed_on.is_(None),
+            Opportunity.owner_id.is_not_distinct_from(before_id),
+        )
+        .values(owner_id=customer.owner_id),
+        execution_options=UNSEEN,
+    )
     change = OwnerChange(
         customer_id=customer.id,
         before_id=before_id,
@@ -79,6 +89,7 @@ def hand_over_many(session: Session, moves: Iterable[Move], cause: Cause) -> int
         ),
         execution_options=UNSEEN,
     )
+    _take_deals_along(session, cause.batch)
     _tell_timelines(session, {row[2] for row in rows}, cause)
     publish(session, CustomersAssigned(cause.batch, cause.at))
     session.flush()
@@ -86,6 +97,25 @@ def hand_over_many(session: Session, moves: Iterable[Move], cause: Cause) -> int
         if isinstance(known, Customer):
             session.expire(known)
     return len(rows)
+
+
+def _take_deals_along(session: Session, batch: str) -> None:
+    """Open deals of the owner before go to the one after."""
+    of_deal = and_(
+        OwnerChange.batch == batch,
+        OwnerChange.customer_id == Opportunity.customer_id,
+        OwnerChange.before_id.is_not_distinct_from(Opportunity.owner_id),
+    )
+    after = select(OwnerChange.after_id).where(of_deal).correlate(Opportunity)
+    session.execute(
+        update(Opportunity)
+        .where(
+            Opportunity.closed_on.is_(None),
+            select(OwnerChange.id).where(of_deal).correlate(Opportunity).exists(),
+        )
+        .values(owner_id=after.scalar_subquery()),
+        execution_options=UNSEEN,
+    )
 
 
 def _tell_timelines(session: Session, owner_ids: set[int | None], cause: Cause) -> None:
