@@ -177,11 +177,17 @@ def reset_password(email: str) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--encoding", default=None, help="Of the file; found out when not given.")
+@click.option("--sheet", default=None, help="Of a workbook with several.")
 @click.option("--rejected", type=click.Path(dir_okay=False, path_type=Path))
 def read_in(
-    kind: str, file: Path, mapping: Path | None, encoding: str | None, rejected: Path | None
+    kind: str,
+    file: Path,
+    mapping: Path | None,
+    encoding: str | None,
+    sheet: str | None,
+    rejected: Path | None,
 ) -> None:
-    """Read customers or orders in from a CSV file, plain or gzip.
+    """Read customers or orders in from CSV (plain or gzip), a workbook or visiting cards.
 
     Without --mapping the header is asked. --rejected writes the rows that were not taken.
     """
@@ -192,6 +198,7 @@ def read_in(
         file_name=file.name,
         mapping=mappings.from_json(_read_json(mapping), kind=kind) if mapping else None,
         encoding=encoding,
+        sheet=sheet,
     )
     with sessions.begin() as session:
         by = _an_administrator(session)

@@ -203,8 +203,9 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
             "refund amount",
             "已退款金额",
             "订单退款金额",
+            "订单已退款金额",
         ),
-        "channel": ("渠道", "店铺", "店铺名称", "channel", "shop"),
+        "channel": ("渠道", "店铺", "店铺名称", "channel", "shop", "归属店铺"),
         "customer_external_id": (
             "客户编号",
             "会员编号",
