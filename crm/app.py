@@ -15,6 +15,7 @@ from crm.activities import panels as activity_panels
 from crm.activities import segment_fields as activity_fields
 from crm.activities import views as activity_views
 from crm.activities.events import ActivityLaunched
+from crm.activities.queries import told
 from crm.core import db, jobs
 from crm.core.company import Company
 from crm.core.db import Sessions
@@ -75,6 +76,7 @@ from crm.outreach import handlers as outreach_handlers
 from crm.outreach import panels as outreach_panels
 from crm.outreach import segment_fields as outreach_fields
 from crm.outreach import views as outreach_views
+from crm.outreach import queries as outreach_queries
 from crm.reports import api as reports_api
 from crm.reports import views as reports_views
 from crm.settings import Settings
@@ -244,7 +246,7 @@ def make_sessions(settings: Settings) -> Sessions:
 
 
 def wiring(settings: Settings) -> dict[str, Any]:
-    """What every session carries: the company, who listens, which fields a rule may name."""
+    """What every session carries: company, listeners, fields of rules, tellers of the timeline."""
     return {
         "company": company_of(settings),
         "bus": wire_events(),
@@ -253,6 +255,7 @@ def wiring(settings: Settings) -> dict[str, Any]:
     }
 
 
+        "timeline": (told.TELLER, outreach_queries.TELLER),
 def company_of(settings: Settings) -> Company:
     return Company(
         name=settings.company_name,
@@ -317,6 +320,7 @@ def wire_panels() -> Panels:
     )
     panels.offer("followups.rail", activity_panels.RAIL)
     panels.offer("segments.used_by", activity_panels.USED_BY)
+        activity_panels.ENTERED,
     panels.offer("segments.overlap", activity_panels.OVERLAP)
     panels.finders.append(activity_panels.FINDER)
     return panels

@@ -68,5 +68,6 @@ COLUMN = Panel("guard", _l("Contact"), "outreach/_chip.html", chips)
 CARD = Panel("guard", _l("Contact guard"), "outreach/_card.html", cards)
 TIMELINE = (
     Panel("outreach.suppressed", _l("Do not contact: set"), "outreach/_marked.html"),
+    Panel("outreach.contacted", _l("Contact with this person"), "outreach/_marked.html"),
     Panel("outreach.cleared", _l("Do not contact: cleared"), "outreach/_marked.html"),
 )

@@ -12,6 +12,7 @@ from crm.core.paging import Order, Page
 from crm.customers import queries as customer_queries
 from crm.customers.models import Channel, Customer
 from crm.customers.queries import listing
+from crm.customers.queries.timeline import Kind, Source, Teller, Told
 from crm.outreach.models import CapSlot, Claim, LedgerEntry, LedgerState, Policy, Suppression
 from crm.outreach.rules import (
     DEFAULT_CAPS,
@@ -194,3 +195,31 @@ def _claims(
     )
     for subject_id, owner_id, name, ends_at in claims:
         yield subject_id, Hold(owner_id, name, ends_at)
+
+
+def told_contacts(customer_id: int) -> Told:
+    """Contacts of the person that the record's own timeline does not know.
+
+    They took place under another record, or by the machine; told is what counts for the guard.
+    """
+    subject = select(Customer.subject_id).where(Customer.id == customer_id).scalar_subquery()
+    return (
+        select(LedgerEntry, LedgerEntry.at, User.name)
+        .outerjoin(User, User.id == LedgerEntry.by_id)
+        .where(
+            LedgerEntry.subject_id == subject,
+            or_(LedgerEntry.customer_id != customer_id, LedgerEntry.plan_key.is_not(None)),
+            LedgerEntry.state.in_(USES_A_CAP),
+        )
+    )
+
+
+TELLER = Teller(
+    source=Source.CONTACT,
+    name="outreach.contacted",
+    select=told_contacts,
+    at=LedgerEntry.at,
+    id=LedgerEntry.id,
+    kinds={Kind.CONTACTS: None},
+    details=lambda entry: {"channel": entry.channel.value},
+)

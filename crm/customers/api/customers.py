@@ -22,9 +22,10 @@ from crm.customers.schemas.customers import (
     CustomersOut,
     HappeningOut,
     Listed,
-    PageIn,
     PatchCustomer,
     TagsOut,
+    TimelineAsked,
+    TimelineIn,
     TimelineOut,
 )
 from crm.customers.services import customers
@@ -99,14 +100,15 @@ def update(wanted: PatchCustomer, public_id: str) -> ResponseReturnValue:
 
 @blp.get("/<public_id>/timeline")
 @token_required(Scope.CUSTOMERS_READ)
-@blp.arguments(PageIn, location="query")
+@blp.arguments(TimelineIn, location="query")
 @blp.response(200, TimelineOut)
-def show_timeline(asked: Listed, public_id: str) -> ResponseReturnValue:
+def show_timeline(asked: TimelineAsked, public_id: str) -> ResponseReturnValue:
+    """What happened, newest first, of one kind if asked; as far as the token's owner may know."""
     customer = _found(public_id)
-    found = timeline.page(context.session(), customer.id, cursor=asked.cursor)
+    found = timeline.page(context.session(), customer.id, kind=asked.kind, cursor=asked.cursor)
     items = []
     for one in found.items:
-        kind, details = answers.kind_of(one)
+        kind, details = answers.kind_of(one, customer, current_user())
         items.append({"at": one.at, "kind": kind, "by": one.by, "details": details})
     return _listed(HappeningOut(many=True).dump(items), found.next_cursor)
 

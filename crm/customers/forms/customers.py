@@ -13,6 +13,7 @@ from crm.core.errors import DomainError, Invalid
 from crm.customers.models import Customer, CustomField, FieldKind, Stage, names
 from crm.customers.models.fields import PREFIX
 from crm.customers.queries.listing import Next, Tab
+from crm.customers.queries.timeline import Kind
 from crm.customers.rules import custom_values
 from crm.customers.schemas.custom_fields import display
 from crm.customers.schemas.customers import (
@@ -22,6 +23,8 @@ from crm.customers.schemas.customers import (
     StageIn,
     TagIn,
     TagManyIn,
+    TimelineAsked,
+    TimelineIn,
 )
 from crm.customers.services.customers import FACTS, AssignCustomer, CustomerFacts, EditCustomer
 from crm.customers.services.stages import ChangeStage
@@ -60,6 +63,17 @@ _PROFILE = (
 )  # fmt: skip
 #: Label, text, and where it leads.
 Fact: TypeAlias = tuple[Any, str, str]
+TIMELINE = {
+    None: _l("Everything"),
+    Kind.FOLLOWUPS: _l("Follow-ups"),
+    Kind.ORDERS: _l("Orders"),
+    Kind.ACTIVITIES: _l("Activities"),
+    Kind.CONTACTS: _l("Contacts"),
+    Kind.HELD: _l("Held"),
+    Kind.STAGES: _l("Stages"),
+    Kind.OWNERS: _l("Owners"),
+    Kind.MERGES: _l("Merges"),
+}
 NEXTS = {
     Next.OVERDUE: _l("Overdue"),
     Next.TODAY: _l("Due today"),
@@ -135,6 +149,10 @@ class AssignForm(Form[AssignCustomer]):
 
 class TagForm(Form[PutTag]):
     schema = TagIn
+
+
+class TimelineForm(Form[TimelineAsked]):
+    schema = TimelineIn
 
 
 class TagManyForm(Form[TagMany]):

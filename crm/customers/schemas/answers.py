@@ -13,6 +13,10 @@ from crm.users import policies
 from crm.users.models import User
 from crm.web import filters
 
+CONTACTS = "followups."
+#: What the guard would tell of a contact anyway.
+GUARDED = frozenset({"channel", "followup_id", "over_cap"})
+
 
 @dataclass(frozen=True, slots=True)
 class Reached:
@@ -31,8 +35,14 @@ def reached(customer: Customer, viewer: User) -> Reached:
     return Reached(filters.mask_phone(customer.phone), email, is_full=False)
 
 
-def kind_of(one: Happening) -> tuple[str, dict[str, Any]]:
-    """What programs are told of an event: its kind and its details."""
+def kind_of(one: Happening, customer: Customer, viewer: User) -> tuple[str, dict[str, Any]]:
+    """What is told of an event: its kind, and its details as far as this viewer may know them.
+
+    Who may not reach the customer (a rep who looks into the pool) learns of others' contacts what
+    the guard would tell: when, how and by whom, but not how it went and what was said.
+    """
+    if one.teller is not None:
+        return one.teller.name, dict(one.teller.details(one.row))
     if one.source is Source.STAGE:
         before = one.row.before.value if one.row.before else None
         return "customers.stage_changed", {"before": before, "after": one.row.after.value}
@@ -43,6 +53,9 @@ def kind_of(one: Happening) -> tuple[str, dict[str, Any]]:
             "amount_fen": one.row.amount_fen,
             "currency": one.row.currency,
         }
+    is_others = one.row.kind.startswith(CONTACTS) and one.row.by_id != viewer.id
+    if is_others and not policies.may(viewer, "customers.see_contacts", customer):
+        return one.row.kind, {key: one.row.details[key] for key in GUARDED & set(one.row.details)}
     return one.row.kind, one.row.details
 
 

@@ -12,6 +12,7 @@ from crm.customers.models import CustomerKind, OrderStatus, PurchasingPower, Sex
 from crm.customers.models.fields import PREFIX
 from crm.customers.queries.listing import Filters, Next, Tab
 from crm.customers.rules import columns
+from crm.customers.queries.timeline import Kind
 from crm.customers.services.customers import AssignCustomer, CustomerFacts, EditCustomer
 from crm.customers.services.orders import PutOrder
 from crm.customers.services.stages import ChangeStage
@@ -192,6 +193,21 @@ class PageIn(InputSchema[Listed]):
     @post_load
     def make(self, data: dict[str, Any], **_options: Any) -> Listed:
         return Listed(Filters(), data["cursor"])
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineAsked:
+    """A page of a customer's timeline, of one kind of event if asked."""
+
+    kind: Kind | None
+    cursor: str | None
+
+
+class TimelineIn(InputSchema[TimelineAsked]):
+    command = TimelineAsked
+
+    kind = fields.Enum(Kind, by_value=True, load_default=None)
+    cursor = fields.String(load_default=None, validate=at_most(1_000))
 
 
 class OrderIn(InputSchema[PutOrder]):

@@ -19,6 +19,7 @@ from crm.customers.forms.customers import (
     StageForm,
     TagForm,
     TagManyForm,
+    TimelineForm,
     differences,
     facts,
     stage_choices,
@@ -144,7 +145,8 @@ def show(customer_id: int) -> ResponseReturnValue:
     customer = _visible(customer_id)
     if customer.id != customer_id:  # merged into this one, until somebody splits them
         return redirect(url_for(".show", customer_id=customer.id), 302)
-    happened = timeline.page(session, customer.id)
+    asked = _parsed(TimelineForm(request.args))
+    happened = timeline.page(session, customer.id, kind=asked.kind)
     may_assign = policies.may(viewer, "customers.assign", customer)
     return page(
         "customers/show.html",
@@ -160,8 +162,10 @@ def show(customer_id: int) -> ResponseReturnValue:
         duplicates=shown_pairs.of_customer(session, customer, viewer),
         merges=merges.splittable(session, customer.id, now=now),
         may_merge=policies.may(viewer, "customers.merge", customer),
-        events=shown.events(happened.items),
+        events=shown.events(happened.items, customer, viewer),
         older_cursor=happened.next_cursor,
+        kinds=shown.timeline_chips(customer, asked.kind),
+        chosen=asked.kind.value if asked.kind else None,
         cards=_cards(customer, viewer),
         colleagues=customers.owners(session, viewer) if may_assign else [],
         may_assign=may_assign,
@@ -174,14 +178,18 @@ def show(customer_id: int) -> ResponseReturnValue:
 @bp.get("/<int:customer_id>/timeline")
 @login_required
 def show_timeline(customer_id: int) -> ResponseReturnValue:
+    """A page of the timeline; of one kind if asked, and the address of the next page says so."""
     customer = _visible(customer_id)
-    happened = timeline.page(context.session(), customer.id, cursor=request.args.get("cursor"))
+    asked = _parsed(TimelineForm(request.args))
+    happened = timeline.page(context.session(), customer.id, kind=asked.kind, cursor=asked.cursor)
     return page(
         "customers/timeline.html",
-        "customers/_timeline.html",
+        "customers/_timeline.html" if asked.cursor else "customers/_timeline_card.html",
         customer=customer,
-        events=shown.events(happened.items),
+        events=shown.events(happened.items, customer, current_user()),
         older_cursor=happened.next_cursor,
+        kinds=shown.timeline_chips(customer, asked.kind),
+        chosen=asked.kind.value if asked.kind else None,
     )
 
 

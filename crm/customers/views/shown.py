@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask import url_for
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from crm.core.company import company
 from crm.core.panels import Panel
+from crm.customers.forms import opportunities
+from crm.customers.forms.customers import TIMELINE
 from crm.customers.forms.stages import why
 from crm.customers.models import Customer, CustomerKind, Order, names
 from crm.customers.queries import lifecycle, listing
 from crm.customers.queries import persons as person_queries
 from crm.customers.queries.listing import Tab
-from crm.customers.queries.timeline import Happening, Source
+from crm.customers.queries.timeline import Happening, Kind, Source
 from crm.customers.rules.stages import StageTerms
+from crm.customers.schemas import answers
 from crm.customers.schemas import persons as person_schemas
 from crm.users.models import User
 from crm.web import context, filters
@@ -34,6 +38,9 @@ class Event:
     by: str | None
     panel: Panel | None = None
     details: Mapping[str, Any] | None = None
+
+
+_MARKS = {Source.TARGET: ("target-arrow", "sky"), Source.CONTACT: ("shield-half", "plum")}
 
 
 def due_tone(session: Session, at: datetime | None, now: datetime) -> str:
@@ -61,8 +68,8 @@ def persons(session: Session, customer: Customer, *, is_full: bool) -> list[dict
     return [person_schemas.shown(one, is_full=is_full) | {"key": one.id} for one in found]
 
 
-def events(happenings: Iterable[Happening]) -> list[Event]:
-    """The timeline in words."""
+def events(happenings: Iterable[Happening], customer: Customer, viewer: User) -> list[Event]:
+    """The timeline in words, as far as this viewer may know them."""
     panels = {panel.name: panel for panel in context.panels().at("customers.timeline")}
     shown = list(happenings)
     moves = [one.row for one in shown if one.source is Source.STAGE]
@@ -70,18 +77,44 @@ def events(happenings: Iterable[Happening]) -> list[Event]:
         context.session(), sorted({move.rules_id for move in moves if move.rules_id})
     )
     return [
-        _stage_event(one, versions) if one.source is Source.STAGE else _event(one, panels)
+        _stage_event(one, versions)
+        if one.source is Source.STAGE
+        else _event(one, panels, answers.kind_of(one, customer, viewer))
         for one in shown
     ]
 
 
-def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
+def timeline_chips(customer: Customer, chosen: Kind | None) -> list[tuple[Any, str, str, bool]]:
+    """Each kind of event: its name, the record's address with it, the fragment's, and if chosen."""
+    return [
+        (
+            label,
+            url_for("customers.show", customer_id=customer.id, kind=kind.value if kind else None),
+            url_for(
+                "customers.show_timeline",
+                customer_id=customer.id,
+                kind=kind.value if kind else None,
+            ),
+            kind is chosen,
+        )
+        for kind, label in TIMELINE.items()
+    ]
+
+
+def _event(
+    one: Happening, panels: Mapping[str, Panel], told: tuple[str, Mapping[str, Any]]
+) -> Event:
     if one.source is Source.ORDER:
         return _order_event(one, one.row)
+    kind, details = told
+    if kind in panels:
+        panel = panels[kind]
+        icon, tone = _MARKS.get(one.source, ("note", "indigo"))
+        return Event(one.at, icon, tone, str(panel.label), "", one.by, panel, details)
     entry = one.row
-    if entry.kind in panels:
-        panel = panels[entry.kind]
-        return Event(one.at, "note", "indigo", str(panel.label), "", one.by, panel, entry.details)
+    if entry.kind == "customers.opportunity":
+        title, text = opportunities.happened(entry.details)
+        return Event(one.at, "flag", "pine", title, text, one.by)
     titles = {
         "customers.created": gettext("Record made"),
         "customers.claimed": gettext("Taken from the pool"),
@@ -92,7 +125,9 @@ def _event(one: Happening, panels: Mapping[str, Panel]) -> Event:
         ),
         "customers.imported": gettext("Came in by import"),
         "customers.merged": gettext("Merged with %(name)s", name=entry.details.get("name", "")),
-        "customers.parted": gettext("Split again from %(name)s", name=entry.details.get("name", "")),
+        "customers.parted": gettext(
+            "Split again from %(name)s", name=entry.details.get("name", "")
+        ),
     }
     title = titles.get(entry.kind, gettext("Note"))
     return Event(one.at, "user", "amber", title, str(entry.details.get("note", "")), one.by)
