@@ -21,8 +21,25 @@ from crm.activities.models import Activity, GoalKind
 from crm.activities.services import execution, planning
 from crm.core.company import company
 from crm.core.db import Sessions
-from crm.customers.models import Channel, ImportKind, Segment
-from crm.customers.services import importing, segments
+from crm.customers.models import (
+    Channel,
+    Customer,
+    FieldKind,
+    ImportKind,
+    Segment,
+    Tag,
+    TagColour,
+)
+from crm.customers.services import (
+    custom_fields,
+    importing,
+    persons,
+    scores,
+    segment_tracking,
+    segments,
+    tag_settings,
+)
+from crm.customers.services.custom_fields import DefineField
 from crm.followups import services as followups
 from crm.followups.models import FollowUp, Outcome
 from crm.users import services as users
@@ -79,6 +96,18 @@ SHOPS = (
 CITIES = ("杭州", "上海", "苏州", "宁波", "南京", "广州", "深圳", "厦门", "成都", "武汉")
 SOURCES = ("门店", "小红书", "官网表单", "老客转介绍", "抖音直播", "展会")
 TAGS = ("民宿", "酒店", "设计师", "经销", "高复购", "亲子", "金卡", "银卡", "双11 首购")
+#: The shop's own questions about a customer, beside what the program asks anyway.
+FIELDS = (
+    DefineField("房屋类型", FieldKind.CHOICE, ("民宿", "酒店", "住宅", "办公")),
+    DefineField("偏好材质", FieldKind.MULTI_CHOICE, ("实木", "藤编", "亚麻", "岩板")),
+    DefineField("装修预算", FieldKind.MONEY),
+    DefineField("交房日期", FieldKind.DATE),
+)
+GROUPS = (
+    ("行业", TagColour.INDIGO, ("民宿", "酒店", "设计师", "经销")),
+    ("会员", TagColour.AMBER, ("金卡", "银卡")),
+)
+LEVELS = ("", "银卡", "金卡", "黑金卡")
 #: How a contact goes and how many days later the next one is planned.
 WAYS = (
     (Outcome.REACHED, 7),
@@ -119,7 +148,9 @@ def make(sessions: Sessions, *, now: datetime) -> Iterator[str]:
     """Fill an empty database; yields what to tell, the sign-ins among it, at the end."""
     shop = _Shop(sessions, now)
     password = shop.people()
+    shop.own_fields()
     shop.read_in(ImportKind.CUSTOMERS, shop.customer_rows())
+    shop.groups_and_persons()
     shop.read_in(ImportKind.ORDERS, shop.order_rows())
     shop.segments()
     shop.running_activity()
@@ -155,8 +186,37 @@ class _Shop:
                 users.add(session, wanted, by=None, now=opened, password=password)
         return password
 
+    def own_fields(self) -> None:
+        with self._sessions.begin() as session:
+            by = self._user(session, "孙立")
+            for wanted in FIELDS:
+                custom_fields.create(session, wanted, by=by, now=self._now)
+
+    def groups_and_persons(self) -> None:
+        """Tags in two coloured groups; some shops with a buyer beside the owner."""
+        with self._sessions.begin() as session:
+            by, now = self._user(session, "孙立"), self._now
+            for name, colour, tags in GROUPS:
+                wanted = tag_settings.DescribeGroup(name, colour)
+                group = tag_settings.add_group(session, wanted, by=by, now=now)
+                for tag in session.scalars(select(Tag).where(Tag.name.in_(tags))).all():
+                    revised = tag_settings.ReviseTag(tag.name, group.id)
+                    tag_settings.revise(session, tag, revised, by=by, now=now)
+            shops = select(Customer).where(Customer.company != "").order_by(Customer.id).limit(12)
+            for place, shop in enumerate(session.scalars(shops).all()):
+                buyer = persons.DescribePerson(
+                    name=SURNAMES[place] + GIVEN[-place - 1],
+                    role="采购",
+                    phone=f"1360000{place:04d}",
+                    is_main=True,
+                )
+                persons.add(session, shop, buyer, by=by, now=now)
+
     def customer_rows(self) -> Iterator[Sequence[str]]:
-        yield ("姓名", "公司", "手机", "邮箱", "地区", "来源", "标签", "负责人")
+        yield (
+            *("姓名", "公司", "手机", "邮箱", "地区", "来源", "标签", "负责人"),
+            *("性别", "生日", "会员级别", "积分", *(field.label for field in FIELDS)),
+        )
         draw = self._random
         for place in range(CUSTOMERS):
             phone = f"1{draw.choice(('38', '39', '58', '86', '37'))}0000{place:04d}"
@@ -175,7 +235,25 @@ class _Shop:
                 draw.choice(SOURCES),
                 "、".join(draw.sample(TAGS, draw.choice((0, 1, 1, 2)))),
                 owner,
+                *self._profile(place),
             )
+
+    def _profile(self, place: int) -> Sequence[str]:
+        """What is known of a customer; of a third nothing but the name."""
+        if place % 3 == 0:
+            return ("",) * 8
+        level = LEVELS[place % len(LEVELS)]
+        house, material = FIELDS[0].choices, FIELDS[1].choices
+        return (
+            "男" if place % 2 else "女",
+            f"{1968 + place % 34}-{1 + place % 12:02d}-{1 + place % 28:02d}",
+            level,
+            str(place * 7 % 900) if level else "",
+            house[place % 4],
+            f"{material[place % 4]}；{material[(place + 1) % 4]}",
+            f"{place % 9 + 1}万",
+            f"{self._now.year + 1}-{1 + place % 12:02d}-15" if place % 5 == 0 else "",
+        )
 
     def order_rows(self) -> Iterator[Sequence[str]]:
         """Some customers buy often, many once, some never; the last year, more towards its end."""
@@ -207,7 +285,16 @@ class _Shop:
     def segments(self) -> None:
         with self._sessions.begin() as session:
             lead = self._user(session, "陈静")
+            scores.recompute(session, now=self._now)
             segments.create_defaults(session, lead, self._now)
+            self._a_week_of_moves(session)
+
+    def _a_week_of_moves(self, session: Session) -> None:
+        """As if the worker had looked every few days: relative dates alone move customers."""
+        for segment in session.scalars(select(Segment)):
+            for days in (10, 3, 0):
+                at = self._now - timedelta(days=days)
+                segment_tracking.look(session, segment, now=at)
 
     def running_activity(self) -> None:
         """Launched nine days ago, contacts planned by the worker's own step, many logged since."""

@@ -30,7 +30,7 @@ COLOURS: Mapping[TagColour, Any] = {
 
 class TagEditForm(Form[ReviseTag]):
     schema = TagEditIn
-    labels: ClassVar[Mapping[str, Any]] = {"name": _l("Tag"), "group_id": _l("Group")}
+    labels: ClassVar[Mapping[str, Any]] = {"name": _l("Tag"), "group_id": _l("Tag group")}
 
 
 class MergeForm(Form[MergeInto]):
