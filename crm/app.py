@@ -23,6 +23,7 @@ from crm.core.events import EventBus
 from crm.core.panels import Panels
 from crm.customers import segment_fields as customer_fields
 from crm.customers.api import assignments as assignments_api
+from crm.customers.api import bulk_acts as bulk_api
 from crm.customers.api import custom_fields as custom_fields_api
 from crm.customers.api import customers as customers_api
 from crm.customers.api import duplicates as duplicates_api
@@ -49,6 +50,7 @@ from crm.customers.panels import ownership as ownership_panels
 from crm.customers.queries import custom_fields as custom_field_queries
 from crm.customers.segment_fields import SegmentFields
 from crm.customers.views import assignments as assignment_views
+from crm.customers.views import bulk_acts as bulk_views
 from crm.customers.views import custom_fields as custom_field_views
 from crm.customers.views import customers as customer_views
 from crm.customers.views import duplicates as duplicate_views
@@ -74,9 +76,9 @@ from crm.followups import views as followup_views
 from crm.outreach import api as outreach_api
 from crm.outreach import handlers as outreach_handlers
 from crm.outreach import panels as outreach_panels
+from crm.outreach import queries as outreach_queries
 from crm.outreach import segment_fields as outreach_fields
 from crm.outreach import views as outreach_views
-from crm.outreach import queries as outreach_queries
 from crm.reports import api as reports_api
 from crm.reports import views as reports_views
 from crm.settings import Settings
@@ -102,6 +104,7 @@ PAGES = [
     import_views.bp,
     view_views.bp,
     column_views.bp,
+    bulk_views.bp,
     export_views.bp,
     person_views.bp,
     custom_field_views.bp,
@@ -128,6 +131,7 @@ APIS = [
     segments_api.blp,
     views_api.blp,
     exports_api.blp,
+    bulk_api.blp,
     assignments_api.blp,
     opportunities_api.blp,
     pool_api.blp,
@@ -251,11 +255,11 @@ def wiring(settings: Settings) -> dict[str, Any]:
         "company": company_of(settings),
         "bus": wire_events(),
         "segment_fields": wire_segment_fields(),
+        "timeline": (told.TELLER, outreach_queries.TELLER),
         "var_dir": settings.var_dir,
     }
 
 
-        "timeline": (told.TELLER, outreach_queries.TELLER),
 def company_of(settings: Settings) -> Company:
     return Company(
         name=settings.company_name,
@@ -316,11 +320,11 @@ def wire_panels() -> Panels:
         "customers.timeline",
         *outreach_panels.TIMELINE,
         activity_panels.TIMELINE,
+        activity_panels.ENTERED,
         *followup_panels.TIMELINE,
     )
     panels.offer("followups.rail", activity_panels.RAIL)
     panels.offer("segments.used_by", activity_panels.USED_BY)
-        activity_panels.ENTERED,
     panels.offer("segments.overlap", activity_panels.OVERLAP)
     panels.finders.append(activity_panels.FINDER)
     return panels

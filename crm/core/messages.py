@@ -151,6 +151,13 @@ ERRORS: dict[str, str] = {
     "exports.rights_changed": N_(
         "What you may see has changed since this file was asked for. Make it again."
     ),
+    "bulk.nothing": N_("Nothing would change: they are so already, or not yours to change."),
+    "bulk.changed": N_("It would change %(count)s customers now. Nothing was done; look again."),
+    "bulk.whom_missing": N_("Name either customers or filters."),
+    "bulk.tag_missing": N_("Name the tag."),
+    "bulk.stage_missing": N_("Choose a stage."),
+    "bulk.already_undone": N_("This was taken back already."),
+    "bulk.undo_too_late": N_("It can be taken back for %(days)s days only."),
     "views.not_yours": N_("“%(name)s” belongs to somebody else. Save a copy of your own."),
     "views.name_taken": N_("You have a view called “%(name)s” already."),
     "views.too_many": N_("You keep %(limit)s views already. Delete one first."),

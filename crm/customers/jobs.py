@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from crm.core.jobs import Job
 from crm.customers.services import (
+    bulk_undoing,
     duplicates,
     exporting,
     importing,
@@ -19,6 +20,7 @@ JOBS = (
     Job("read imports in", timedelta(seconds=2), importing.advance, everywhere=True),
     Job("write exports", timedelta(seconds=2), exporting.advance, everywhere=True),
     Job("delete old exports", timedelta(hours=1), exporting.forget_expired),
+    Job("forget acts on many", timedelta(hours=1), bulk_undoing.forget_old),
     Job("forget deleted views", timedelta(hours=24), saved_views.forget_deleted),
     Job("look for duplicates", timedelta(seconds=5), duplicates.advance),
     Job("move customers between stages", timedelta(minutes=1), lifecycle.advance),

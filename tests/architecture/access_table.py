@@ -193,8 +193,6 @@ ROWS: dict[str, Row] = {
     "customers.change_stage": of("customer", SIGHT, EDIT, body={"stage": "regular"}),
     "customers.put_tag": of("customer", SIGHT, EDIT, body={"name": "老朋友"}),
     "customers.take_tag": of("customer", SIGHT, EDIT),
-    "customers.tag_many": only(BUT_MANAGERS),
-    "customers.untag_many": of("customer", ALL, BUT_MANAGERS),
     "customers_api.create": Row(ALL, BUT_MANAGERS, body={"name": "李明"}),
     "customers_api.update": of("customer", SIGHT, EDIT, body={"name": "李明", "version": 1}),
     "persons.new": of("customer", SIGHT, EDIT),

@@ -31,7 +31,7 @@ from tests.factories.customers import (
 from tests.factories.duplicates import make_pair
 from tests.factories.followups import make_followup
 from tests.factories.imports import make_import
-from tests.factories.lists import make_export, make_view
+from tests.factories.lists import make_bulk_act, make_export, make_view
 from tests.factories.outreach import make_suppression
 from tests.factories.reports import make_drawn_run
 from tests.factories.users import make_team, make_token, make_user
@@ -195,6 +195,10 @@ def _api_token(session: Session, owner: User | None) -> dict[str, Any]:
     return {"public_id": token.public_id}
 
 
+def _bulk_act(session: Session, owner: User | None) -> dict[str, Any]:
+    return {"public_id": make_bulk_act(session, owner or make_user(session)).public_id}
+
+
 def _view(session: Session, owner: User | None) -> dict[str, Any]:
     view = make_view(session, owner or make_user(session))
     return {"view_id": view.id, "public_id": view.public_id}
@@ -231,7 +235,9 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "api_token": _api_token,
     "contact_person": _contact_person,
     "custom_field": _custom_field,
+    "bulk_act": _bulk_act,
     "customer": _customer,
+    "deal": _deal,
     "deleted_view": _deleted_view,
     "export": _export,
     "followup": _followup,
@@ -265,6 +271,7 @@ ALWAYS_OWNED = frozenset(
         "activity",
         "api_token",
         "assignment",
+        "bulk_act",
         "deleted_view",
         "export",
         "followup",

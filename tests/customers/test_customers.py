@@ -23,7 +23,7 @@ from crm.customers.queries.listing import Filters, Next, Tab
 from crm.customers.queries.timeline import Source
 from crm.customers.services import customers, tags
 from crm.customers.services.customers import AssignCustomer, CustomerFacts, EditCustomer
-from crm.customers.services.tags import PutTag, TagMany
+from crm.customers.services.tags import PutTag
 from crm.customers.services.timeline import note
 from crm.users.models import User
 from tests.factories.customers import make_customer, make_order
@@ -185,31 +185,6 @@ def test_putting_a_tag_on_twice_is_once(session: Session, now: datetime) -> None
 
     assert session.scalar(select(func.count()).select_from(CustomerTag)) == 1
     tags.take(session, customer, tag.id, by=rep)
-    assert session.scalar(select(func.count()).select_from(CustomerTag)) == 0
-
-
-def test_tagging_many_tells_who_got_the_tag_only_now(session: Session, now: datetime) -> None:
-    rep = make_rep(session)
-    had = make_customer(session, owner=rep, tags=["金卡"])
-    fresh = make_customer(session, owner=rep)
-
-    tagged = tags.put_many(session, TagMany("金卡", [had.id, fresh.id]), by=rep, now=now)
-    assert tagged.customer_ids == [fresh.id]
-    tags.take_many(session, tagged.tag.id, tagged.customer_ids, by=rep)
-    assert list(session.scalars(select(CustomerTag.customer_id))) == [had.id]
-
-
-def test_tagging_many_stops_at_the_first_that_is_not_ones_own(
-    session: Session, now: datetime
-) -> None:
-    rep = make_rep(session)
-    own, pooled = make_customer(session, owner=rep), make_customer(session)
-    foreign = make_customer(session, owner=make_rep(session))
-
-    with pytest.raises(NotAllowed):
-        tags.put_many(session, TagMany("x", [own.id, pooled.id]), by=rep, now=now)
-    with pytest.raises(NotFound):
-        tags.put_many(session, TagMany("x", [own.id, foreign.id]), by=rep, now=now)
     assert session.scalar(select(func.count()).select_from(CustomerTag)) == 0
 
 

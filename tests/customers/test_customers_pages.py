@@ -13,7 +13,7 @@ from crm.customers.models import Customer, CustomerTag, Stage
 from crm.customers.queries import listing
 from crm.customers.services.timeline import note
 from tests.counting import count_queries
-from tests.factories.customers import make_customer, make_order, make_tag
+from tests.factories.customers import make_customer, make_order
 from tests.factories.users import make_admin, make_lead, make_manager, make_rep
 
 ClientFor = Callable[[object], FlaskClient]
@@ -242,23 +242,6 @@ def test_the_small_acts_of_the_record(session: Session, client_for: ClientFor) -
     assert client_for(lead).post(f"{address}/owner", data=owner).status_code == 303
     session.refresh(customer)
     assert customer.owner_id == lead.id
-
-
-def test_tagging_the_ticked_can_be_undone(session: Session, client_for: ClientFor) -> None:
-    rep = make_rep(session)
-    ids = [make_customer(session, owner=rep).id for _ in range(2)]
-    tag = make_tag(session, "金卡")
-    client = client_for(rep)
-
-    assert (
-        client.post("/customers/tags", data={"name": "金卡", "customer_ids": ids}).status_code
-        == 303
-    )
-    assert len(session.scalars(select(CustomerTag.customer_id)).all()) == 2
-    undo = f"/customers/tags/{tag.id}/removal?ids={ids[0]},{ids[1]}"
-    assert client.post(undo).status_code == 303
-    assert session.scalars(select(CustomerTag.customer_id)).all() == []
-    assert client.post("/customers/tags", data={"name": "金卡"}).status_code == 422
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

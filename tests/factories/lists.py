@@ -1,10 +1,19 @@
-"""Builders of saved views and exports."""
+"""Builders of saved views, exports and acts on many."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from crm.customers.models import CustomerView, Export, ExportFormat, ExportState
+from crm.customers.models import (
+    BulkAct,
+    BulkKind,
+    CustomerView,
+    Export,
+    ExportFormat,
+    ExportState,
+    Stage,
+)
 from crm.customers.services import exporting
 from crm.users.models import User
 from tests.conftest import NOW
@@ -47,3 +56,14 @@ def make_export(session: Session, by: User, **values: Any) -> Export:
     session.add(export)
     session.flush()
     return export
+
+
+def make_bulk_act(session: Session, by: User, **values: Any) -> BulkAct:
+    """An act that touched nobody; `values` are columns of `BulkAct`."""
+    at = datetime.now(UTC)
+    done = BulkAct(
+        **{"kind": BulkKind.STAGE, "stage": Stage.LOST, "by_id": by.id, "created_at": at, **values}
+    )
+    session.add(done)
+    session.flush()
+    return done

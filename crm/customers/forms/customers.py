@@ -22,13 +22,12 @@ from crm.customers.schemas.customers import (
     CustomerIn,
     StageIn,
     TagIn,
-    TagManyIn,
     TimelineAsked,
     TimelineIn,
 )
 from crm.customers.services.customers import FACTS, AssignCustomer, CustomerFacts, EditCustomer
 from crm.customers.services.stages import ChangeStage
-from crm.customers.services.tags import PutTag, TagMany
+from crm.customers.services.tags import PutTag
 from crm.web import filters
 from crm.web.forms import Choices, Form
 
@@ -153,10 +152,6 @@ class TagForm(Form[PutTag]):
 
 class TimelineForm(Form[TimelineAsked]):
     schema = TimelineIn
-
-
-class TagManyForm(Form[TagMany]):
-    schema = TagManyIn
 
 
 def starting_values(customer: Customer, custom: Sequence[CustomField] = ()) -> dict[str, Any]:

@@ -5,18 +5,17 @@ from datetime import date
 from typing import Any, ClassVar
 
 from flask_babel import gettext
-from flask_babel import lazy_gettext as _l
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
 
 from crm.customers.models import CustomerKind, OrderStatus, PurchasingPower, Sex, Stage
 from crm.customers.models.fields import PREFIX
 from crm.customers.queries.listing import Filters, Next, Tab
-from crm.customers.rules import columns
 from crm.customers.queries.timeline import Kind
+from crm.customers.rules import columns
 from crm.customers.services.customers import AssignCustomer, CustomerFacts, EditCustomer
 from crm.customers.services.orders import PutOrder
 from crm.customers.services.stages import ChangeStage
-from crm.customers.services.tags import PutTag, TagMany
+from crm.customers.services.tags import PutTag
 from crm.web.schemas import InputSchema, at_most, between, no_controls, not_blank
 
 LARGEST_FEN = 10**15
@@ -119,17 +118,6 @@ class TagIn(InputSchema[PutTag]):
     command = PutTag
 
     name = fields.String(required=True, validate=not_blank(60))
-
-
-class TagManyIn(InputSchema[TagMany]):
-    command = TagMany
-
-    name = fields.String(required=True, validate=not_blank(60))
-    customer_ids = fields.List(
-        fields.Integer(),
-        required=True,
-        validate=validate.Length(1, 1_000, error=_l("Between {min} and {max}.")),
-    )
 
 
 def _sort(name: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, ngettext
+from flask_babel import gettext
 from sqlalchemy.orm.exc import StaleDataError
 
 from crm.core.errors import Conflict, Invalid
@@ -18,7 +18,6 @@ from crm.customers.forms.customers import (
     CustomerForm,
     StageForm,
     TagForm,
-    TagManyForm,
     TimelineForm,
     differences,
     facts,
@@ -82,6 +81,7 @@ def index() -> ResponseReturnValue:
         clear_url=list_state.address(ListState(Filters(tab=state.filters.tab), ())),
         may_create=policies.may(viewer, "customers.create"),
         may_tag=policies.may(viewer, "customers.tag"),
+        may_assign=policies.may(viewer, "customers.assign"),
         may_import=policies.may(viewer, "customers.import"),
         may_export=policies.may(viewer, "customers.export"),
         is_part=is_fragment_request(),
@@ -270,34 +270,6 @@ def take_tag(customer_id: int, tag_id: int) -> ResponseReturnValue:
     customer = _visible(customer_id)
     tags.take(context.session(), customer, tag_id, by=current_user())
     return toast(_to(customer), gettext("Tag is taken off"))
-
-
-@bp.post("/tags")
-@login_required
-def tag_many() -> ResponseReturnValue:
-    """Put a tag on the ticked customers; the toast can take it back from those who got it now."""
-    policies.require(current_user(), "customers.tag")
-    wanted = _parsed(TagManyForm(request.form))
-    tagged = tags.put_many(context.session(), wanted, by=current_user(), now=context.now_once())
-    count = len(tagged.customer_ids)
-    text = ngettext(
-        "Tag %(tag)s is put on %(num)d customer",
-        "Tag %(tag)s is put on %(num)d customers",
-        count,
-        tag=tagged.tag.name,
-    )
-    ids = ",".join(map(str, tagged.customer_ids))
-    undo = url_for(".untag_many", tag_id=tagged.tag.id, ids=ids) if count else None
-    return toast(go_to(url_for(".index")), text, undo=undo)
-
-
-@bp.post("/tags/<int:tag_id>/removal")
-@login_required
-def untag_many(tag_id: int) -> ResponseReturnValue:
-    policies.require(current_user(), "customers.tag")
-    ids = [int(one) for one in request.args.get("ids", "").split(",") if one.isdecimal()]
-    tags.take_many(context.session(), tag_id, ids, by=current_user())
-    return toast(go_to(url_for(".index")), gettext("Tag is taken off again"))
 
 
 def _custom() -> Sequence[CustomField]:
