@@ -151,7 +151,7 @@ def test_the_whole_loop(company: Company) -> None:
 
 
 def read_in(company: Company, browser: Browser, kind: str, name: str, content: str) -> None:
-    """A file through the pages: upload, agree to what its columns mean, wait, look."""
+    """A file through the pages: upload, agree to what its columns mean, check, read in, look."""
     start = browser.visit("/imports/")
     assert company.words["import"] in start.text
     form = start.form("/imports/")
@@ -159,7 +159,10 @@ def read_in(company: Company, browser: Browser, kind: str, name: str, content: s
     shown = browser.send(form, file=(name, content.encode("gb18030")))
     assert name in shown.text
 
-    running = browser.send(shown.form(r"/imports/\d+/run"))
+    checking = browser.send(shown.form(r"/imports/\d+/check"))
+    company.let_the_worker_work()
+    checked = browser.visit(checking.address)
+    running = browser.send(checked.form(r"/imports/\d+/run"))
     company.let_the_worker_work()
 
     done = browser.visit(running.address)
