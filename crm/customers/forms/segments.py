@@ -216,9 +216,9 @@ class Words:
         """What the customer has where the condition asks: "Number of orders 6"."""
         field = self._fields.get(answer.condition.field)
         value = answer.own
-        if field.kind is Kind.FLAG or (field.column is None and field.tells is None):
-            if value is None:
-                return self.phrase(answer.condition)
+        if field.kind is Kind.SET and field.tells is None:  # other segments: their truth is enough
+            return self.phrase(answer.condition)
+        if field.kind is Kind.FLAG and value is not None:
             return said(YES if value else NO, field=said(field.label))
         return said(OWN, field=said(field.label), value=self._known(field, value))
 
