@@ -16,6 +16,8 @@ from crm.customers.models import (
     Import,
     ImportKind,
     ImportState,
+    OwnerChange,
+    OwnerReason,
     Stage,
     Tag,
 )
@@ -114,7 +116,14 @@ def test_changed_customers_get_back_what_they_were(
     item = bring("王小芳,13800138000,上海,老客,会员,新的备注,周婷\n", existing="replace")
     changed = customer(session, "王小芳")
     assert (changed.owner_id, changed.stage) == (other.id, Stage.REGULAR)
+    hands = select(OwnerChange.before_id, OwnerChange.after_id, OwnerChange.reason).order_by(
+        OwnerChange.id
+    )
+    assert [tuple(row) for row in session.execute(hands)] == [
+        (owner.id, other.id, OwnerReason.ASSIGNED)
+    ]
     take_back(session, item, by)
+    assert session.execute(hands).all()[-1].reason is OwnerReason.UNDONE
     back = customer(session, "王芳")
     assert (back.id, back.region, back.note, back.owner_id) == (known.id, "杭州", "", owner.id)
     assert (back.stage, back.name_pinyin, back.version) == (Stage.PROSPECT, "wangfang", 3)

@@ -17,6 +17,8 @@ from crm.customers.models import (
     CustomerTag,
     Import,
     ImportChange,
+    OwnerChange,
+    OwnerReason,
     Stage,
     StageChange,
     StageReason,
@@ -229,9 +231,27 @@ def _save_changes(session: Session, work: Work, *, by: User, now: datetime) -> s
     session.connection().execute(statement, rows)
     _save_moves(session, work.moves, by=by, now=now)
     importing_people.save_addresses(session, work.changed, now=now)
-    for person, before_id in work.handed_over:
-        publish(session, CustomerAssigned(person.id, before_id, person.owner_id, now))
+    _hand_over(session, work.handed_over, by=by, now=now)
     return {person.id for person in work.changed}
+
+
+def _hand_over(
+    session: Session, handed_over: Sequence[tuple[Person, int | None]], *, by: User, now: datetime
+) -> None:
+    """Write down whose each was and is, and tell whoever follows the owner."""
+    if not handed_over:
+        return
+    rows = [
+        (person.id, before_id, person.owner_id, by.id, OwnerReason.ASSIGNED, "", None, now)
+        for person, before_id in handed_over
+    ]
+    columns = ("customer_id", "before_id", "after_id", "by_id", "reason", "note", "batch", "at")
+    bulk.insert_rows(session, OwnerChange, columns, rows)
+    given = bulk.among(session, Customer.id, [person.id for person, _ in handed_over])
+    since = update(Customer).where(given).values(owner_since=now)
+    session.execute(since, execution_options={"synchronize_session": False})
+    for person, before_id in handed_over:
+        publish(session, CustomerAssigned(person.id, before_id, person.owner_id, now))
 
 
 def _save_moves(

@@ -26,10 +26,13 @@ from crm.customers.models import (
     ImportedCustomer,
     ImportKind,
     ImportState,
+    OwnerReason,
     StageChange,
     StageReason,
 )
 from crm.customers.rules.customer_rows import search_spelling
+from crm.customers.services import owners
+from crm.customers.services.owners import Cause
 from crm.users import policies
 from crm.users.models import User
 
@@ -116,17 +119,13 @@ def advance(session: Session, item: Import, *, now: datetime) -> None:
 
 def _remove(session: Session, item: Import, made: Sequence[int]) -> None:
     """Delete those whom nobody has touched since the import made them."""
-    locked = select(Customer.id, Customer.subject_id, Customer.version, Customer.updated_at)
+    locked = select(Customer.id, Customer.subject_id, Customer.version)
     found = session.execute(
         locked.where(bulk.among(session, Customer.id, made)).order_by(Customer.id).with_for_update()
     ).all()
     subjects = {row.id: row.subject_id for row in found}
     used = _used(session, item, subjects)
-    stays = {
-        row.id: CHANGED
-        for row in found
-        if row.version != 1 or (item.finished_at and row.updated_at > item.finished_at)
-    }
+    stays = {row.id: CHANGED for row in found if row.version != 1}
     stays |= {customer_id: USED for customer_id in used if customer_id not in stays}
     gone = [customer_id for customer_id in subjects if customer_id not in stays]
     for table, column in _pointing_at("customers", only=OWN_TABLES):
@@ -158,7 +157,7 @@ def _used(session: Session, item: Import, subjects: dict[int, int]) -> set[int]:
         ),
         select(StageChange.customer_id).where(
             bulk.among(session, StageChange.customer_id, subjects),
-            StageChange.at > item.finished_at,
+            StageChange.reason == StageReason.BY_HAND,
         ),
     ):
         used.update(session.scalars(later))
@@ -198,7 +197,9 @@ def _put_back(
 ) -> None:
     owner_before, stage_before = customer.owner_id, customer.stage
     for name, value in change.before.items():
-        setattr(customer, name, _stored(bulk.table(Customer).c[name], value))
+        column = bulk.table(Customer).c[name]
+        if getattr(customer, name) == _stored(column, change.after[name]):
+            setattr(customer, name, _stored(column, value))
     if change.before:
         spelling = search_spelling(customer.name, customer.company)
         customer.name_pinyin, customer.name_initials = spelling
@@ -216,6 +217,9 @@ def _put_back(
             )
         )
     if customer.owner_id != owner_before:
+        customer.owner_since = now
+        by = session.get_one(User, by_id)
+        owners.write_down(session, customer, owner_before, Cause("", OwnerReason.UNDONE, by, now))
         publish(session, CustomerAssigned(customer.id, owner_before, customer.owner_id, now))
     if change.tag_ids:
         session.execute(
