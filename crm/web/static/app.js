@@ -290,16 +290,14 @@
     if (!keepsTyped(target)) { return; }
     typed = typedIn(target).filter((place) => place.value !== (asSent.get(place.id) ?? "")).map((place) => [place.id, place.value]);
   });
-  document.addEventListener("htmx:afterSwap", () => {
-    const again = typed;
-    typed = [];
-    again.forEach(([id, value]) => {
-      const place = document.getElementById(id);
-      if (!place) { return; }
-      place.value = value;
-      place.dispatchEvent(new Event("input", { bubbles: true }));
-    });
+  const putBack = (isTold) => typed.forEach(([id, value]) => {
+    const place = document.getElementById(id);
+    if (!place) { return; }
+    if (isTold) { place.dispatchEvent(new Event("input", { bubbles: true })); } else { place.value = value; }
   });
+  document.addEventListener("htmx:afterSwap", () => putBack(false));
+  /* Only now does the new part listen. */
+  document.addEventListener("htmx:afterSettle", () => { putBack(true); typed = []; });
   document.addEventListener("htmx:responseError", (event) => {
     const { xhr, requestConfig } = event.detail;
     if (xhr.status >= 500 && !showRefusal(requestConfig.elt, xhr.responseText)) {
