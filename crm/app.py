@@ -46,6 +46,7 @@ from crm.customers.events import (
 )
 from crm.customers.panels import lifecycle as lifecycle_panels
 from crm.customers.panels import opportunities as opportunity_panels
+from crm.customers.panels import orders as order_panels
 from crm.customers.panels import ownership as ownership_panels
 from crm.customers.queries import custom_fields as custom_field_queries
 from crm.customers.segment_fields import SegmentFields
@@ -59,6 +60,7 @@ from crm.customers.views import imports as import_views
 from crm.customers.views import list_columns as column_views
 from crm.customers.views import merges as merge_views
 from crm.customers.views import opportunities as opportunity_views
+from crm.customers.views import orders as order_views
 from crm.customers.views import persons as person_views
 from crm.customers.views import pool as pool_views
 from crm.customers.views import saved_views as view_views
@@ -99,6 +101,7 @@ PAGES = [
     segment_move_views.bp,
     assignment_views.bp,
     opportunity_views.bp,
+    order_views.bp,
     pool_views.bp,
     stage_views.bp,
     import_views.bp,
@@ -314,7 +317,11 @@ def wire_panels() -> Panels:
     panels.offer("customers.column", outreach_panels.COLUMN, ownership_panels.COLUMN)
     panels.offer("customers.card", outreach_panels.CARD, followup_panels.CARD, activity_panels.CARD)
     panels.offer(
-        "customers.card", opportunity_panels.CARD, lifecycle_panels.CARD, ownership_panels.CARD
+        "customers.card",
+        opportunity_panels.CARD,
+        order_panels.CARD,
+        lifecycle_panels.CARD,
+        ownership_panels.CARD,
     )
     panels.offer(
         "customers.timeline",

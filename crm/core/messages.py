@@ -259,6 +259,13 @@ ERRORS: dict[str, str] = {
     "reports.pdf_no_room": N_("The PDF could not be stored. Check the free disk space."),
     "reports.pdf_failed": N_("The PDF could not be drawn. The log says why."),
     # segments of customers
+    "orders.of_its_source": N_("This order comes from %(source)s and is changed there."),
+    "orders.refund_too_large": N_("More than is left of the order cannot be given back."),
+    "orders.refund_differs": N_("The refund %(number)s is known with another amount."),
+    "orders.closed_already": N_("This order is cancelled or void already."),
+    "orders.in_the_future": N_("An order cannot lie in the future."),
+    "orders.amount_missing": N_("Write the amount, or at least one product."),
+    "orders.number_taken": N_("There is an order with this number already."),
     "opportunities.closed_already": N_("This opportunity is closed already."),
     "opportunities.of_another": N_("This opportunity belongs to another customer."),
     "opportunities.closed_in_future": N_("An opportunity cannot be closed in the future."),

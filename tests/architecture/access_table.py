@@ -114,6 +114,7 @@ AN_ACTIVITY = {"title": "双12", "starts_on": "2026-12-01", "ends_on": "2026-12-
 A_GOAL = {"metric": "deals", "target": "20"}
 
 ANOTHER = "f" * 32  # the public id of the record that a merge takes in
+A_REFUND = {"refund": "R1", "amount_fen": 1}
 STAGE_RULES = {
     "regular_orders": 2,
     "loyal_orders": 5,
@@ -259,6 +260,14 @@ ROWS: dict[str, Row] = {
     "segments_api.members": of("segment", ALL),
     "segments_api.update": of("segment", ALL, LEADS, body={"version": 1, "name": "回头客"}),
     "segments_api.destroy": of("segment", ALL, LEADS),
+    # orders on the record: leads and administrators write them
+    "orders.new": of("customer", SIGHT, ASSIGN),
+    "orders.create": of("customer", SIGHT, ASSIGN, body={"ordered_at": "2026-11-01T09:00"}),
+    "orders.edit": of("order", SIGHT, ASSIGN),
+    "orders.update": of("order", SIGHT, ASSIGN, body={"version": 1}),
+    "orders.refund": of("order", SIGHT, ASSIGN, body={"amount": "1"}),
+    "orders.cancel": of("order", SIGHT, ASSIGN),
+    "orders_api.refund": of("named order", SIGHT, ASSIGN, in_body=True, body=A_REFUND),
     # opportunities: who sees the customer sees them
     "opportunities.index": SIGNED_IN,
     "opportunities.new": of("customer", SIGHT, EDIT),

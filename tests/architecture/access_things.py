@@ -24,6 +24,7 @@ from tests.factories.customers import (
     make_assignment,
     make_customer,
     make_opportunity,
+    make_order,
     make_person,
     make_tag,
     make_tag_group,
@@ -52,6 +53,15 @@ def _assignment(session: Session, owner: User | None) -> dict[str, Any]:
 def _opportunity(session: Session, owner: User | None) -> dict[str, Any]:
     deal = make_opportunity(session, make_customer(session, owner=owner))
     return {"opportunity_id": deal.id, "public_id": deal.public_id}
+
+
+def _order(session: Session, owner: User | None) -> dict[str, Any]:
+    return {"order_id": make_order(session, make_customer(session, owner=owner)).id}
+
+
+def _named_order(session: Session, owner: User | None) -> dict[str, Any]:
+    order = make_order(session, make_customer(session, owner=owner))
+    return {"source": order.source, "number": order.number}
 
 
 def _deal(session: Session, owner: User | None) -> dict[str, Any]:
@@ -243,7 +253,9 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "followup": _followup,
     "import": _import,
     "mark": _mark,
+    "named order": _named_order,
     "opportunity": _opportunity,
+    "order": _order,
     "merge": _merge,
     "merging": _merging,
     "merging_api": _merging_api,

@@ -1,5 +1,7 @@
 """Orders from other systems: put in as often as you like, known by source and number."""
 
+from typing import Any
+
 from flask import Response, jsonify, make_response
 from flask.typing import ResponseReturnValue
 from flask_smorest import Blueprint
@@ -7,8 +9,11 @@ from flask_smorest import Blueprint
 from crm.customers.models import Order
 from crm.customers.queries import orders
 from crm.customers.schemas import answers
-from crm.customers.schemas.customers import Listed, OrderIn, OrderOut, OrdersOut, PageIn
+from crm.customers.schemas.customers import Listed, OrderOut, OrdersOut, PageIn
+from crm.customers.schemas.orders import LineOut, OrderWithLinesIn, OrderWithLinesOut, RefundIn
+from crm.customers.services import ordering
 from crm.customers.services import orders as services
+from crm.customers.services.ordering import GiveBack
 from crm.customers.services.orders import PutOrder
 from crm.users.auth import Scope, current_user, token_required
 from crm.web import context
@@ -35,9 +40,9 @@ def index(asked: Listed) -> ResponseReturnValue:
 
 @blp.post("")
 @token_required(Scope.ORDERS_WRITE)
-@blp.arguments(OrderIn)
-@blp.response(201, OrderOut)
-@blp.alt_response(200, schema=OrderOut, description="The order was known already")
+@blp.arguments(OrderWithLinesIn)
+@blp.response(201, OrderWithLinesOut)
+@blp.alt_response(200, schema=OrderWithLinesOut, description="The order was known already")
 def put(wanted: PutOrder) -> ResponseReturnValue:
     """Take in an order; sent again it is brought up to date, never doubled."""
     order, is_new = services.put(
@@ -46,6 +51,25 @@ def put(wanted: PutOrder) -> ResponseReturnValue:
     return _one(order, 201 if is_new else 200)
 
 
+@blp.post("/refunds")
+@token_required(Scope.ORDERS_WRITE)
+@blp.arguments(RefundIn)
+@blp.response(201, OrderWithLinesOut)
+@blp.alt_response(200, schema=OrderWithLinesOut, description="The refund was known already")
+def refund(wanted: dict[str, Any]) -> ResponseReturnValue:
+    """Money given back for an order; sent again it is the same refund."""
+    which = orders.named(wanted["source"], wanted["number"])
+    order = orders.visible(context.session(), which, viewer=current_user())
+    command = GiveBack(wanted["amount_fen"], wanted["refund"], wanted["refunded_at"])
+    _refund, is_new = ordering.refund(
+        context.session(), order, command, by=current_user(), now=context.now_once()
+    )
+    return _one(order, 201 if is_new else 200)
+
+
 def _one(order: Order, status: int) -> Response:
-    full = orders.get(context.session(), order.id)
-    return make_response(jsonify(OrderOut().dump(full)), status)
+    session = context.session()
+    full = OrderWithLinesOut().dump(orders.get(session, order.id))
+    lines = orders.lines_of(session, [order.id]).get(order.id, ())
+    full["lines"] = LineOut(many=True).dump(lines)
+    return make_response(jsonify(full), status)

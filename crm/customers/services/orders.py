@@ -1,5 +1,6 @@
 """Taking in one order from another system: known by source and number, so that twice is once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from crm.core.errors import Conflict
 from crm.customers import queries
 from crm.customers.models import Customer, Order, OrderStatus
 from crm.customers.services import stages, stats
+from crm.customers.services.ordering import OrderedLine, put_lines
 from crm.users import policies
 from crm.users.models import User
 
@@ -29,6 +31,7 @@ class PutOrder:
     channel: str = ""
     paid_at: datetime | None = None
     customer: str | None = None
+    lines: Sequence[OrderedLine] | None = None  # None leaves those that are known
 
 
 KEPT = ("amount_fen", "ordered_at", "status", "refunded_fen", "channel", "paid_at")
@@ -56,6 +59,8 @@ def put(session: Session, wanted: PutOrder, *, by: User, now: datetime) -> tuple
         _must_be_of(session, order, customer, by)
     _write(session, order, wanted, now)
     session.flush()
+    if wanted.lines is not None:
+        put_lines(session, order, wanted.lines)
     if order.customer_id is not None:
         stats.recompute(session, [order.customer_id], now=now)
         stages.move_by_orders(session, [order.customer_id], now=now)
