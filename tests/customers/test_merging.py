@@ -336,3 +336,10 @@ def nothing_left_open(session: Session) -> Iterator[None]:
     ends = select(Customer.id).where(Customer.merged_into_id.is_not(None))
     wrong = session.scalars(select(Customer.id).where(Customer.merged_into_id.in_(ends))).all()
     assert wrong == []
+
+
+def test_of_two_stages_the_one_further_on_survives(session: Session, lead: User) -> None:
+    kept = make_customer(session, owner=lead, stage=Stage.REGULAR)
+    merged = make_customer(session, owner=lead, stage_since=NOW + timedelta(days=1))
+    merge(session, kept, merged, lead)
+    assert kept.stage is Stage.REGULAR

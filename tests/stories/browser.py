@@ -66,8 +66,18 @@ class Browser:
     def visit(self, address: str) -> Page:
         return self._seen(self._client.get(address, follow_redirects=True))
 
-    def send(self, form: Form, to: str = "", file: tuple[str, bytes] | None = None) -> Page:
-        """Press the form's button; `to` is that of a button with an address of its own."""
+    def send(
+        self,
+        form: Form,
+        to: str = "",
+        file: tuple[str, bytes] | None = None,
+        *,
+        status: int = 200,
+    ) -> Page:
+        """Press the form's button; `to` is that of a button with an address of its own.
+
+        `status` is what the page that comes back should have, 422 for one that asks again.
+        """
         data: MultiDict[str, object] = MultiDict(form.values)
         if file is not None:
             name, content = file
@@ -78,7 +88,8 @@ class Browser:
                 data=data,
                 headers={"Referer": "http://localhost/"},
                 follow_redirects=True,
-            )
+            ),
+            status,
         )
 
     def download(self, address: str) -> bytes:
@@ -86,9 +97,9 @@ class Browser:
         assert answer.status_code == 200, answer.status
         return answer.get_data()
 
-    def _seen(self, answer: TestResponse) -> Page:
+    def _seen(self, answer: TestResponse, status: int = 200) -> Page:
         page = Page(answer)
-        assert page.status == 200, f"{page.address}: {page.status}\n{page.text[:2000]}"
+        assert page.status == status, f"{page.address}: {page.status}\n{page.text[:2000]}"
         return page
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from crm.core import bulk, paging
 from crm.core.errors import NotFound
@@ -196,7 +196,7 @@ def _records(session: Session, ids: Iterable[int]) -> dict[int, Customer]:
     statement = (
         select(Customer)
         .where(Customer.id.in_(list(ids)), is_live())
-        .options(joinedload(Customer.owner), selectinload(Customer.tags))
+        .options(joinedload(Customer.owner))
     )
     return {customer.id: customer for customer in session.scalars(statement)}
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from crm.customers.rules.stages import LADDER
+
 #: Facts of a record that are chosen one by one, in the order of the page.
 FACTS: Final = (
     "name", "kind", "company", "phone", "email", "region", "external_id", "owner_id", "stage",
@@ -61,7 +63,7 @@ def default(name: str, kept: Face, merged: Face) -> Choice:
     if name in KEEPS:
         return Choice.KEPT
     if name == "stage":
-        return Choice.MERGED if merged.stage_since > kept.stage_since else Choice.KEPT
+        return _stage(kept, merged)
     return Choice.MERGED if merged.updated_at > kept.updated_at else Choice.KEPT
 
 
@@ -76,6 +78,16 @@ def chosen(name: str, choice: Choice, kept: Face, merged: Face) -> object:
 def is_empty(value: object) -> bool:
     """Nothing was said; False is nothing too, and zero points are something."""
     return value is None or value is False or value in ("", [])
+
+
+def _stage(kept: Face, merged: Face) -> Choice:
+    """The one further on; where one has fallen asleep or is lost, what was seen last."""
+    mine, theirs = kept.facts["stage"], merged.facts["stage"]
+    if mine in LADDER and theirs in LADDER:
+        is_further = LADDER.index(theirs) > LADDER.index(mine)
+    else:
+        is_further = merged.stage_since > kept.stage_since
+    return Choice.MERGED if is_further else Choice.KEPT
 
 
 def _by_number(key: str) -> tuple[int, str]:
