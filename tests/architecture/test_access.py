@@ -18,13 +18,8 @@ from crm.core import clock
 from crm.settings import Settings
 from crm.users import auth
 from crm.users.models import Role, User
-from tests.architecture.access_table import (
-    ROWS,
-    Far,
-    Reaches,
-    Row,
-    examples,
-)
+from tests.architecture.access_reach import Far, Reaches, Row, examples
+from tests.architecture.access_table import ROWS
 from tests.architecture.access_things import ALWAYS_OWNED, THINGS, UNOWNED
 from tests.factories.users import bearer, make_team, make_user
 

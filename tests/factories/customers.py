@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from crm.customers.models import (
     Assignment,
@@ -95,7 +96,7 @@ def make_tag_group(
     for tag in tags:
         session.add(TagPlace(tag_id=tag.id, group_id=group.id))
         session.flush()
-        session.expire(tag, ["group"])
+        set_committed_value(tag, "group", group)
     return group
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from crm.users.models import Theme, User
-from tests.architecture.access_table import examples
+from tests.architecture.access_reach import examples
 from tests.factories.users import PASSWORD, bearer, make_admin, make_rep
 
 ClientFor = Callable[[User], FlaskClient]

@@ -42,7 +42,7 @@ class Tag(Model):
     created_at: Mapped[datetime]
 
     group: Mapped[TagGroup | None] = relationship(
-        secondary="tag_places", lazy="joined", uselist=False, viewonly=True
+        secondary="tag_places", lazy="raise", uselist=False, viewonly=True
     )
 
     @property

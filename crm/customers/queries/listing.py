@@ -148,7 +148,7 @@ def _few(session: Session, meant: Sequence[ColumnElement[bool]]) -> list[ColumnE
 def loaded(shown: Collection[str] | None) -> list[ORMOption]:
     """Only what is shown is loaded: owners, tags, long texts and own fields only where asked."""
     if shown is None:
-        return [joinedload(Customer.owner), selectinload(Customer.tags)]
+        return [joinedload(Customer.owner), selectinload(Customer.tags).joinedload(Tag.group)]
     options: list[ORMOption] = [
         defer(column, raiseload=True)
         for name, column in (("note", Customer.note), ("interests", Customer.interests))
@@ -157,7 +157,7 @@ def loaded(shown: Collection[str] | None) -> list[ORMOption]:
     if "owner" in shown:
         options.append(joinedload(Customer.owner))
     if "tags" in shown:
-        options.append(selectinload(Customer.tags))
+        options.append(selectinload(Customer.tags).joinedload(Tag.group))
     if any(name.startswith(PREFIX) for name in shown):
         options.append(custom_fields.loaded())
     return options

@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from crm.core.errors import NotFound
-from crm.customers.models import ContactSubject, Customer
+from crm.customers.models import ContactSubject, Customer, Tag
 from crm.users import policies
 from crm.users.models import User
 
@@ -57,7 +57,11 @@ def _one(session: Session, which: ColumnElement[bool], user: User) -> Customer:
     found = session.scalar(
         select(Customer)
         .where(which, visible_to(user))
-        .options(joinedload(Customer.owner), selectinload(Customer.tags), undefer(Customer.custom))
+        .options(
+            joinedload(Customer.owner),
+            selectinload(Customer.tags).joinedload(Tag.group),
+            undefer(Customer.custom),
+        )
         .execution_options(populate_existing=True)
     )
     if found is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from crm.core import paging
 from crm.core.errors import NotFound
@@ -21,7 +21,7 @@ def page(
     session: Session, *, q: str = "", group_id: int | None = None, cursor: str | None = None
 ) -> paging.Page[Tag]:
     """Tags by name, each with its group."""
-    found = select(Tag)
+    found = select(Tag).options(joinedload(Tag.group))
     if q.strip():
         found = found.where(Tag.name.icontains(q.strip(), autoescape=True))
     if group_id is not None:
@@ -63,7 +63,8 @@ def get(session: Session, tag_id: int) -> Tag:
 
 
 def find(session: Session, tag_id: int) -> Tag | None:
-    return session.scalar(select(Tag).where(Tag.id == tag_id))
+    found = select(Tag).where(Tag.id == tag_id).options(joinedload(Tag.group))
+    return session.scalar(found.execution_options(populate_existing=True))
 
 
 def get_group(session: Session, group_id: int) -> TagGroup:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from crm.core import audit, bulk
 from crm.core.errors import Conflict, Invalid
@@ -114,8 +115,8 @@ def bring_back(session: Session, removal: TagRemoval, *, by: User, now: datetime
         )
         _give_back_rules(session, details["rules"], now=now)
     group_id = details["group_id"]
-    if group_id is not None and session.get(TagGroup, group_id) is not None:
-        _place(session, tag, group_id)
+    is_there = group_id is not None and session.get(TagGroup, group_id) is not None
+    _place(session, tag, group_id if is_there else None)
     removal.undone_at = now
     audit.record(session, "tags.brought_back", by_id=by.id, thing=f"tag:{tag.id}", now=now)
     return tag
@@ -170,7 +171,7 @@ def _remove(
         merged_into_id=into.id if into else None,
         customer_count=len(had),
         details={
-            "group_id": tag.group.id if tag.group else None,
+            "group_id": _group_of(session, tag),
             "had": list(had),
             "added": merged.get("added", []),
             "rules": merged.get("rules", []),
@@ -206,13 +207,17 @@ def _there(session: Session, customer_ids: Sequence[int]) -> Sequence[int]:
     return session.scalars(known).all()
 
 
+def _group_of(session: Session, tag: Tag) -> int | None:
+    return session.scalar(select(TagPlace.group_id).where(TagPlace.tag_id == tag.id))
+
+
 def _place(session: Session, tag: Tag, group_id: int | None) -> None:
     session.execute(delete(TagPlace).where(TagPlace.tag_id == tag.id))
-    if group_id is not None:
-        queries.get_group(session, group_id)
-        session.add(TagPlace(tag_id=tag.id, group_id=group_id))
+    group = None if group_id is None else queries.get_group(session, group_id)
+    if group is not None:
+        session.add(TagPlace(tag_id=tag.id, group_id=group.id))
     session.flush()
-    session.expire(tag, ["group"])
+    set_committed_value(tag, "group", group)
 
 
 def _follow(session: Session, before: str, after: str, *, now: datetime) -> list[list[Any]]:
