@@ -111,6 +111,8 @@ def test_the_preview_follows_the_columns_chosen(client: FlaskClient) -> None:
     answer = client.get(f"{address}/preview", query_string=query, headers={"HX-Request": "true"})
     assert "+8613800138000" in answer.text
     assert "<html" not in answer.text
+    query = {"column.0": "name", "column.1": "owner"}
+    assert "No colleague is called" in client.get(f"{address}/preview", query_string=query).text
     nothing = client.get(f"{address}/preview", query_string={"column.0": ""})
     assert "lacks a column for" in nothing.text
 

@@ -34,16 +34,31 @@ class Tried:
 
 
 def try_out(
-    rows: Sequence[list[str]], reader: CustomerRows | OrderRows, *, first: int
+    session: Session,
+    rows: Sequence[list[str]],
+    reader: CustomerRows | OrderRows,
+    *,
+    first: int,
+    by: User,
 ) -> list[Tried]:
-    """A few rows by their own, without asking who is known."""
+    """A few rows by their own, without asking which customers are known."""
     tried = []
     for number, cells in enumerate(rows, first):
         try:
             tried.append(Tried(number, cells, reader.read(number, cells), None))
         except Refused as refused:
             tried.append(Tried(number, cells, None, refused))
-    return tried
+    drafts = [one.row for one in tried if isinstance(one.row, CustomerRow)]
+    owners = importing_customers.owners_of(session, drafts, by=by)
+    return [_with_known_owner(one, owners) for one in tried]
+
+
+def _with_known_owner(one: Tried, owners: dict[str, int | None]) -> Tried:
+    row = one.row
+    if not isinstance(row, CustomerRow) or not row.owner or owners.get(row.owner):
+        return one
+    refused = Refused("import.owner_unknown", field="owner", value=row.owner)
+    return Tried(one.number, one.cells, row, refused)
 
 
 def look(

@@ -272,7 +272,9 @@ def _tried(item: Import, sent: Mapping[str, str]) -> dict[str, Any]:
     except Invalid as refused:
         return {"names": [], "rows": [], "kind": item.kind, "trouble": message(refused)}
     rows = importing.preview(session, item, count=TRIED_ROWS)
-    tried = importing_checks.try_out(rows, reader, first=mapping.header_row + 1)
+    tried = importing_checks.try_out(
+        session, rows, reader, first=mapping.header_row + 1, by=current_user()
+    )
     places = mappings.match(mapping, item.columns)
     labels = forms.fields_of(item.kind.value)
     return {
