@@ -139,6 +139,16 @@ def open_of_customers(customer_ids: Sequence[int]) -> Select[FollowUp]:
     )
 
 
+def planned_for(user: User, *, since: datetime, until: datetime) -> Select[FollowUp]:
+    """The user's own open contacts due in that time, those due first."""
+    return (
+        open_followups()
+        .where(FollowUp.owner_id == user.id, FollowUp.due_at >= since, FollowUp.due_at < until)
+        .options(*_SHOWN)
+        .order_by(FollowUp.due_at, FollowUp.id)
+    )
+
+
 def next_due(session: Session, customer_ids: Sequence[int]) -> Mapping[int, datetime]:
     """When each customer's next open contact falls due; those without one are missing."""
     rows = session.execute(

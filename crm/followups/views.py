@@ -1,6 +1,6 @@
 """The rep's day for people: workbench, drawer, and what can be done with one follow-up."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +9,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from marshmallow import ValidationError
 
+from crm.core import calendars
+from crm.core.calendars import Entry
 from crm.core.company import company
 from crm.core.errors import Conflict, Invalid
 from crm.customers import queries as customer_queries
@@ -18,11 +20,17 @@ from crm.followups.models import OUTCOMES, FollowUp, Outcome
 from crm.outreach import panels as outreach_panels
 from crm.users import auth, policies
 from crm.users.models import Role
+from crm.users.services import tokens
+from crm.users.services.tokens import NewToken
 from crm.web import context, errors
 from crm.web.filters import day
 from crm.web.htmx import go_to, is_fragment_request, page, toast
 from crm.web.schemas import CompanyDateTime
 from crm.web.security import next_address
+
+MIDNIGHT = time()
+FEED_BACK, FEED_AHEAD = timedelta(days=30), timedelta(days=180)
+MOST_IN_FEED = 1_000
 
 bp = Blueprint("followups", __name__, url_prefix="/followups", template_folder="templates")
 
@@ -166,6 +174,54 @@ def spread() -> Response:
     )
     text = ngettext("%(num)d customer planned.", "%(num)d customers planned.", count)
     return toast(go_to(url_for("followups.index")), text)
+
+
+@bp.get("/feed")
+@auth.login_required
+def about_feed() -> Response:
+    """How to have one's follow-ups in the calendar of a phone."""
+    return page("followups/feed.html", address=None)
+
+
+@bp.post("/feed")
+@auth.login_required
+def make_feed() -> Response:
+    """A new private address, shown once; the earlier one ends."""
+    wanted = NewToken(_("Calendar feed"), (auth.Scope.CALENDAR_READ,), days=None)
+    _token, secret = tokens.renew(
+        context.session(), wanted, by=auth.current_user(), now=context.now_once()
+    )
+    path = url_for(".feed", secret=secret)
+    return page("followups/feed.html", address=context.settings().base_url + path, status=201)
+
+
+@bp.get("/feed/<secret>.ics")
+def feed(secret: str) -> Response:
+    """The open follow-ups of whoever made the address; for calendars, which cannot sign in."""
+    owner, now = auth.user_of_address(secret, auth.Scope.CALENDAR_READ), context.now_once()
+    planned = queries.planned_for(owner, since=now - FEED_BACK, until=now + FEED_AHEAD)
+    found = context.session().scalars(planned.limit(MOST_IN_FEED)).all()
+    name = _("Follow-ups of %(name)s", name=owner.name)
+    content = calendars.written(name, [_entry(followup) for followup in found], now=now)
+    return Response(content, content_type="text/calendar; charset=utf-8")
+
+
+def _entry(followup: FollowUp) -> Entry:
+    """No phone number and no address: a feed lies in other people's programs."""
+    customer, house = followup.customer, company(context.session())
+    number = customer.external_id or str(customer.id)
+    name = customer.name or customer.company or _("Customer %(number)s", number=number)
+    local = followup.due_at.astimezone(house.zone)
+    base = context.settings().base_url
+    activity = followup.activity.title if followup.activity else ""
+    return Entry(
+        uid=f"followup-{followup.id}@{urlsplit(base).hostname}",
+        sequence=followup.version,
+        starts=followup.due_at if local.time() > MIDNIGHT else local.date(),
+        title=" · ".join(part for part in (name, followup.purpose) if part),
+        text=activity,
+        url=base + url_for("customers.show", customer_id=customer.id),
+    )
 
 
 def _workbench(scope: str = "") -> dict[str, Any]:

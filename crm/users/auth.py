@@ -24,7 +24,7 @@ from flask_login import LoginManager
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from crm.core.errors import NotAllowed
+from crm.core.errors import NotAllowed, NotFound
 from crm.core.messages import ERRORS
 from crm.users import rules
 from crm.users.models import ApiToken, User, UserSession
@@ -206,15 +206,32 @@ def _load_program() -> Response | None:
         return _api_refusal("core.token_invalid", 'Bearer error="invalid_token"')
     _remember(found.user)
     g.api_token = found
-    row_id, now = found.id, context.now_once()
-    if found.last_used_at is None or now - found.last_used_at >= rules.TOUCH_EVERY:
-        context.after_commit(lambda: _touch(ApiToken, row_id, now))
+    _note_use(found)
     return None
+
+
+def _note_use(token: ApiToken) -> None:
+    row_id, now = token.id, context.now_once()
+    if token.last_used_at is None or now - token.last_used_at >= rules.TOUCH_EVERY:
+        context.after_commit(lambda: _touch(ApiToken, row_id, now))
 
 
 def _remember(user: User) -> None:
     g.viewer = user
     g.viewer_team_name = user.team.name if user.team is not None else ""
+
+
+def user_of_address(secret: str, scope: Scope) -> User:
+    """Whose feed this is: its address is the key, since a calendar sends no header of ours.
+
+    Raises NotFound for a token that is unknown, withdrawn, over or for something else.
+    """
+    found = token_services.find(context.session(), secret, now=context.now_once())
+    if found is None or scope.value not in found.scopes.split():
+        raise NotFound("core.not_found")
+    _remember(found.user)
+    _note_use(found)
+    return found.user
 
 
 def _guard() -> Response | None:

@@ -48,6 +48,7 @@ SCOPES: dict[Scope, Any] = {
     Scope.OUTREACH_WRITE: _l("Set do-not-contact"),
     Scope.REPORTS_READ: _l("Read reports"),
     Scope.REPORTS_WRITE: _l("Make reports"),
+    Scope.CALENDAR_READ: _l("Read own calendar feed"),
     Scope.PROFILE_READ: _l("Read own profile and the teams"),
     Scope.USERS_READ: _l("Read users"),
     Scope.USERS_WRITE: _l("Change users"),

@@ -55,6 +55,7 @@ class Scope(enum.Enum):
     REPORTS_READ = "reports:read"
     REPORTS_WRITE = "reports:write"
     PROFILE_READ = "profile:read"
+    CALENDAR_READ = "calendar:read"  # of a feed's address, which calendars ask without a header
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
 

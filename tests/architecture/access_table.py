@@ -268,7 +268,7 @@ ROWS: dict[str, Row] = {
     "home": PUBLIC,
     "followups.about_feed": SIGNED_IN,
     "followups.make_feed": SIGNED_IN,
-    "followups.feed": PUBLIC,  # the address is the key
+    "followups.feed": Row(ALL, ALL, "feed", is_public=True),  # the address is the key
     "followups.index": SIGNED_IN,
     "followups.new": SIGNED_IN,
     "followups.create": of("mark", SIGHT, WORK_WITH_POOL, in_body=True, body=A_CALL),
@@ -349,6 +349,8 @@ ROWS: dict[str, Row] = {
     "bulk_acts_api.preview": Row(ALL, BUT_MANAGERS, body=TAG_ALL),
     "bulk_acts_api.create": Row(ALL, BUT_MANAGERS, body=TAG_ALL),
     "bulk_acts_api.undo": of("bulk_act", MINE, DOERS),
+    "customer_cells.edit": of("cell", SIGHT, EDIT),
+    "customer_cells.update": of("cell", SIGHT, EDIT),
     "customer_columns.index": SIGNED_IN,
     "customer_columns.update": SIGNED_IN,
     "exports.index": SIGNED_IN,

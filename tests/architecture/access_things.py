@@ -13,7 +13,7 @@ from crm.customers.models import Customer, CustomField, Segment, Tag, TagGroup
 from crm.customers.services import merging, segments, tag_settings
 from crm.customers.services.merging import MergeCustomers
 from crm.users.models import ApiToken, PasswordReset, User, UserSession
-from crm.users.rules import digest
+from crm.users.rules import Scope, digest
 from crm.users.services import sessions
 from crm.users.services.sessions import Browser
 from tests.architecture import access_table as table
@@ -205,6 +205,14 @@ def _api_token(session: Session, owner: User | None) -> dict[str, Any]:
     return {"public_id": token.public_id}
 
 
+def _feed(session: Session, owner: User | None) -> dict[str, Any]:
+    return {"secret": make_token(session, owner or make_user(session), [Scope.CALENDAR_READ])}
+
+
+def _cell(session: Session, owner: User | None) -> dict[str, Any]:
+    return {"customer_id": make_customer(session, owner=owner).id, "name": "region"}
+
+
 def _bulk_act(session: Session, owner: User | None) -> dict[str, Any]:
     return {"public_id": make_bulk_act(session, owner or make_user(session)).public_id}
 
@@ -246,6 +254,7 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "contact_person": _contact_person,
     "custom_field": _custom_field,
     "bulk_act": _bulk_act,
+    "cell": _cell,
     "customer": _customer,
     "deal": _deal,
     "deleted_view": _deleted_view,
@@ -264,6 +273,7 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
     "person": _person,
     "report": _report,
     "reset": _reset,
+    "feed": _feed,
     "segment": _segment,
     "suppression": _suppression,
     "tag": _tag,
@@ -275,7 +285,17 @@ THINGS: dict[str, Callable[[Session, User | None], dict[str, Any]]] = {
 }
 #: Kinds that nobody owns: built once, without an owner.
 UNOWNED = frozenset(
-    {"custom_field", "person", "reset", "segment", "tag", "tag_group", "tag_removal", "team"}
+    {
+        "custom_field",
+        "feed",
+        "person",
+        "reset",
+        "segment",
+        "tag",
+        "tag_group",
+        "tag_removal",
+        "team",
+    }
 )
 #: Kinds that always belong to somebody.
 ALWAYS_OWNED = frozenset(

@@ -44,6 +44,17 @@ def create(session: Session, wanted: NewToken, *, by: User, now: datetime) -> tu
     return token, secret
 
 
+def renew(session: Session, wanted: NewToken, *, by: User, now: datetime) -> tuple[ApiToken, str]:
+    """A token in place of the earlier ones of one's own that allow just the same."""
+    scopes = " ".join(sorted({scope.value for scope in wanted.scopes}))
+    earlier = select(ApiToken.public_id).where(
+        ApiToken.user_id == by.id, ApiToken.scopes == scopes, ApiToken.revoked_at.is_(None)
+    )
+    for public_id in session.scalars(earlier).all():
+        revoke(session, public_id, by=by, now=now)
+    return create(session, wanted, by=by, now=now)
+
+
 def revoke(session: Session, public_id: str, *, by: User, now: datetime) -> None:
     """Withdraw a token of one's own for good. Raises NotFound for another's."""
     token = session.scalar(
