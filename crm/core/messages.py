@@ -60,6 +60,7 @@ ERRORS: dict[str, str] = {
     "activities.not_ready": N_("The activity cannot start yet: %(missing)s."),
     "activities.missing_goal": N_("a main goal with a figure"),
     "activities.missing_plan": N_("a segment"),
+    "activities.broken_segment": N_("segments whose rules can be read"),
     "activities.missing_members": N_("a segment with at least one customer"),
     "activities.missing_launch": N_("the launch"),
     "activities.already_launched": N_("The activity was launched already."),
@@ -119,6 +120,9 @@ ERRORS: dict[str, str] = {
     "customers.custom_yes_no": N_("“%(value)s” is neither yes nor no."),
     "customers.custom_link": N_("“%(value)s” is not a link: it begins with http:// or https://."),
     "customers.field_taken": N_("A field with the name “%(label)s” exists already."),
+    "customers.field_reserved": N_(
+        "“%(label)s” is what files call a built-in fact. Choose another name."
+    ),
     "customers.field_in_use": N_("“%(label)s” is asked for by segments, so it stays: %(users)s."),
     "customers.too_many_fields": N_("There are %(limit)s fields already. Archive one first."),
     "customers.choice_missing": N_("Write at least one choice, each on a line of its own."),
@@ -165,7 +169,6 @@ ERRORS: dict[str, str] = {
         "Somebody changed the view “%(name)s” since you opened it. Nothing was saved."
     ),
     "duplicates.already_decided": N_("Somebody has decided about this pair already."),
-    "duplicates.too_many_at_once": N_("Choose between 1 and %(limit)s pairs at once."),
     "duplicates.not_certain": N_("Only certain pairs are merged many at once. Look at this one."),
     "merges.same_record": N_("A record cannot be merged with itself."),
     "merges.already_merged": N_("One of the two was merged a moment ago. Look again."),
@@ -240,6 +243,8 @@ ERRORS: dict[str, str] = {
     "import.undo_too_late": N_(
         "An import can be taken back for %(days)s days, and only if it changed something."
     ),
+    "import.customer_unknown": N_("There is no customer “%(value)s”."),
+    "import.customer_unclear": N_("Several customers are called “%(value)s”."),
     "import.owner_unknown": N_("No colleague is called “%(value)s”."),
     "import.not_yours": N_("This customer belongs to another team."),
     "import.order_unknown": N_(

@@ -48,8 +48,20 @@ LEAD = [
     "/activities/1/resources",
     "/activities/1/review",
     "/imports/",
+    "/settings/tags/",
+    "/settings/tags/1/edit",
+    "/settings/tags/groups/1/edit",
+    "/customers/1/persons/new",
+    "/customers/1/persons/1/edit",
 ]
-ADMIN = ["/users/", "/users/new", "/users/1/edit", "/users/teams"]
+ADMIN = [
+    "/users/",
+    "/users/new",
+    "/users/1/edit",
+    "/users/teams",
+    "/settings/fields/",
+    "/settings/fields/2/edit",
+]
 NOBODY = ["/users/sign-in", "/users/forgot", "/users/reset/spent"]
 
 PAGES = {"lina": REP, "chenjing": LEAD, "sunli": ADMIN, "": NOBODY}

@@ -54,6 +54,9 @@ def test_only_an_administrator_defines_fields(session: Session, now: datetime) -
     ("wanted", "code"),
     [
         (DefineField("肤质", FieldKind.TEXT), "customers.field_taken"),
+        (DefineField(" 肤 质 ", FieldKind.TEXT), "customers.field_taken"),
+        (DefineField("手机", FieldKind.PHONE), "customers.field_reserved"),
+        (DefineField("Birthday", FieldKind.DATE), "customers.field_reserved"),
         (DefineField("车型", FieldKind.CHOICE), "customers.choice_missing"),
         (DefineField("车型", FieldKind.CHOICE, ["a", "A"]), ""),
         (DefineField("车型", FieldKind.CHOICE, ["a,b"]), "customers.choice_unclear"),

@@ -10,15 +10,23 @@ from sqlalchemy.orm import Session
 
 from crm.core import audit
 from crm.core.errors import Conflict, Invalid
+from crm.core.spreadsheet import plain_header
 from crm.customers.models import Customer, CustomField, FieldKind
 from crm.customers.queries import custom_fields as queries
 from crm.customers.queries import rules_in_use
 from crm.customers.rules import custom_values
+from crm.customers.rules.headers import CUSTOMERS, HEADERS
 from crm.users import policies
 from crm.users.models import User
 
 CHOSEN = frozenset({FieldKind.CHOICE, FieldKind.MULTI_CHOICE})
 MOST_CHOICES = 200
+#: What files call the built-in facts, in either language.
+RESERVED = frozenset(
+    plain_header(name)
+    for names in HEADERS[CUSTOMERS].values()
+    for name in (names[0], next(filter(str.isascii, names), names[0]))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +169,14 @@ def _choices(
 
 
 def _free_label(session: Session, label: str, *, but: int) -> str:
+    """Files are read and written by labels, so each must be told from all other headers."""
     clean = " ".join(label.split())
-    taken = select(CustomField.id).where(
-        func.lower(CustomField.label) == clean.lower(), CustomField.id != but
-    )
-    if session.scalar(taken) is not None:
-        raise Invalid("customers.field_taken", label=clean, field="label")
+    plain = plain_header(clean) or clean
+    if plain in RESERVED:
+        raise Invalid("customers.field_reserved", label=clean, field="label")
+    for other in queries.every(session):
+        if other.id != but and (plain_header(other.label) or other.label) == plain:
+            raise Invalid("customers.field_taken", label=clean, field="label")
     return clean
 
 
