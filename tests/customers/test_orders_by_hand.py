@@ -134,6 +134,7 @@ def test_an_order_that_cannot_be_is_refused(
     lead = make_lead(session)
     customer = make_customer(session)
     make_order(session, customer, source=ordering.BY_HAND, number="A-1")
+    wanted = dict(wanted)
     at = now + timedelta(days=wanted.pop("ahead", 0))
     with pytest.raises(Invalid) as refused:
         ordering.create(

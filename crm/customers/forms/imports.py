@@ -15,13 +15,14 @@ from crm.core.messages import ERRORS
 from crm.core.spreadsheet import Limits, plain_header
 from crm.customers.models import Import, ImportKind, ImportRejection
 from crm.customers.models.names import KINDS as CUSTOMER_KINDS
-from crm.customers.models.names import POWERS, SEXES, STAGES
+from crm.customers.models.names import OPPORTUNITY_STAGES, POWERS, SEXES, STAGES
 from crm.customers.queries import custom_fields
 from crm.customers.rules import custom_values
 from crm.customers.rules.cells import Refused
 from crm.customers.rules.customer_rows import CustomerRow
 from crm.customers.rules.headers import HEADERS
 from crm.customers.rules.mappings import FILL, MERGE, REPLACE, SKIP, Mapping
+from crm.customers.rules.opportunity_rows import OpportunityRow
 from crm.customers.rules.order_rows import OrderRow
 from crm.customers.services.importing_checks import Tried
 from crm.customers.services.importing_files import Reading
@@ -38,11 +39,18 @@ STAYS: Final = {
 _PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 #: What the values of enums are called.
-WORDS: Final[dict[Any, str]] = {**STAGES, **CUSTOMER_KINDS, **SEXES, **POWERS}
+WORDS: Final[dict[Any, str]] = {
+    **STAGES,
+    **CUSTOMER_KINDS,
+    **SEXES,
+    **POWERS,
+    **OPPORTUNITY_STAGES,
+}
 
 KINDS: Final = (
     (ImportKind.CUSTOMERS.value, _l("Customers")),
     (ImportKind.ORDERS.value, _l("Orders")),
+    (ImportKind.OPPORTUNITIES.value, _l("Opportunities")),
 )
 ENCODINGS: Final = (
     ("", _l("Found out by itself")),
@@ -88,6 +96,21 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
         "purchasing_power": _l("Purchasing power"),
         "interests": _l("Interests"),
         "channel": _l("Won through"),
+    },
+    "opportunities": {
+        "number": _l("Opportunity number"),
+        "title": _l("What it is about"),
+        "stage": _l("Deal stage"),
+        "amount": _l("Amount"),
+        "product": _l("Product"),
+        "entered_on": _l("Entered"),
+        "expected_on": _l("Expected close"),
+        "closed_on": _l("Closed"),
+        "lost_reason": _l("Why it was lost"),
+        "customer_number": _l("Customer number"),
+        "customer_phone": _l("Customer's phone"),
+        "customer_email": _l("Customer's e-mail"),
+        "customer": _l("Customer's name or company"),
     },
     "orders": {
         "number": _l("Order number"),
@@ -214,9 +237,12 @@ def reasons(item: Import) -> list[tuple[str, int]]:
     return [(_without_value(gettext(ERRORS[code])), count) for code, count in counted]
 
 
-def shown(row: CustomerRow | OrderRow | None, name: str) -> str:
+def shown(row: CustomerRow | OrderRow | OpportunityRow | None, name: str) -> str:
     """What a cell has become, as people write it."""
-    value = _of_order(row, name) if isinstance(row, OrderRow) else _of_customer(row, name)
+    if isinstance(row, OpportunityRow):
+        value = _of_opportunity(row, name)
+    else:
+        value = _of_order(row, name) if isinstance(row, OrderRow) else _of_customer(row, name)
     if isinstance(value, tuple):
         return "、".join(value)
     if isinstance(value, enum.Enum):
@@ -232,6 +258,12 @@ def _of_customer(row: CustomerRow | None, name: str) -> object:
     if field is not None:
         return custom_values.as_text(field, more.get("custom", {}).get(field.key))
     return more[name] if name in more else getattr(row, name, None)
+
+
+def _of_opportunity(row: OpportunityRow, name: str) -> object:
+    if name == "amount":
+        return f"{row.amount_fen / 100:.2f}"
+    return getattr(row, name.removeprefix("customer_") if name != "customer_number" else name, None)
 
 
 def _of_order(row: OrderRow, name: str) -> object:

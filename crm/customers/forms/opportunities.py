@@ -7,19 +7,14 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from crm.core import money
-from crm.customers.models import Opportunity, OpportunityStage
+from crm.customers.models import Opportunity, OpportunityStage, names
 from crm.customers.queries.opportunities import Which
 from crm.customers.schemas.opportunities import Asked, CloseIn, DealEditIn, DealIn, DealsIn
 from crm.customers.services.opportunities import Close, Deal
 from crm.web.forms import Form
 
 STAGES: Mapping[OpportunityStage, Any] = {
-    OpportunityStage.CONTACT: _l("First contact"),
-    OpportunityStage.NEEDS: _l("Needs known"),
-    OpportunityStage.QUOTE: _l("Quoted"),
-    OpportunityStage.NEGOTIATION: _l("Negotiating"),
-    OpportunityStage.WON: _l("Won"),
-    OpportunityStage.LOST: _l("Lost"),
+    stage: _l(name) for stage, name in names.OPPORTUNITY_STAGES.items()
 }
 TONES = {OpportunityStage.WON: "pine", OpportunityStage.LOST: "red"}
 TABS = {
@@ -67,8 +62,8 @@ def stage_choices() -> list[tuple[str, Any]]:
 
 
 def starting_values(deal: Opportunity) -> dict[str, Any]:
-    names = ("title", "product", "entered_on", "expected_on", "closed_on", "lost_reason", "version")
-    return {name: getattr(deal, name) for name in names} | {
+    kept = ("title", "product", "entered_on", "expected_on", "closed_on", "lost_reason", "version")
+    return {name: getattr(deal, name) for name in kept} | {
         "stage": deal.stage.value,
         "amount": money.plain_text(deal.amount_fen),
     }

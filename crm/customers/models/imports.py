@@ -13,6 +13,7 @@ from crm.core.db import Model, PrimaryKey, PublicId, enum_type
 class ImportKind(enum.Enum):
     CUSTOMERS = "customers"
     ORDERS = "orders"
+    OPPORTUNITIES = "opportunities"
 
 
 class ImportState(enum.Enum):

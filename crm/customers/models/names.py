@@ -10,6 +10,7 @@ from crm.customers.models.customer import (
     Sex,
     Stage,
 )
+from crm.customers.models.opportunities import OpportunityStage
 
 STAGES: Final[dict[Stage, str]] = {
     Stage.PROSPECT: N_("Prospect"),
@@ -40,4 +41,12 @@ POWERS: Final[dict[PurchasingPower, str]] = {
     PurchasingPower.LOW: N_("Low"),
     PurchasingPower.MEDIUM: N_("Medium"),
     PurchasingPower.HIGH: N_("High"),
+}
+OPPORTUNITY_STAGES: Final[dict[OpportunityStage, str]] = {
+    OpportunityStage.CONTACT: N_("First contact"),
+    OpportunityStage.NEEDS: N_("Needs known"),
+    OpportunityStage.QUOTE: N_("Quoted"),
+    OpportunityStage.NEGOTIATION: N_("Negotiating"),
+    OpportunityStage.WON: N_("Won"),
+    OpportunityStage.LOST: N_("Lost"),
 }

@@ -2,6 +2,7 @@
 
 CUSTOMERS = "customers"
 ORDERS = "orders"
+OPPORTUNITIES = "opportunities"
 
 #: Fields of each kind, with the headers that are understood without being told.
 HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -141,6 +142,21 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
         "purchasing_power": ("购买力", "purchasing power"),
         "interests": ("兴趣偏好", "兴趣", "爱好", "interests", "hobbies"),
         "channel": ("获客渠道", "won through", "acquisition channel"),
+    },
+    OPPORTUNITIES: {
+        "number": ("商机编号", "编号", "opportunity id", "deal id", "number"),
+        "title": ("商机名称", "商机", "名称", "主题", "opportunity", "opportunity name", "title"),
+        "stage": ("商机阶段", "阶段", "销售阶段", "deal stage", "stage"),
+        "amount": ("金额", "商机金额", "成交金额", "预计金额", "amount", "close value", "value"),
+        "product": ("产品", "产品名称", "product"),
+        "entered_on": ("进入日期", "开始日期", "engage date", "entered", "entered on"),
+        "expected_on": ("预计成交", "预计成交日期", "expected close", "expected on"),
+        "closed_on": ("结束日期", "成交日期", "关闭日期", "close date", "closed", "closed on"),
+        "lost_reason": ("输单原因", "丢单原因", "lost reason"),
+        "customer_number": ("客户编号", "customer number", "customer id"),
+        "customer_phone": ("客户手机", "联系手机", "手机", "customer phone", "phone"),
+        "customer_email": ("客户邮箱", "邮箱", "customer email", "email"),
+        "customer": ("客户名称", "客户", "公司", "公司名称", "account", "customer", "company"),
     },
     ORDERS: {
         "number": (

@@ -11,7 +11,7 @@ from typing import Any
 
 from crm.core.errors import Invalid
 from crm.core.spreadsheet import plain_header
-from crm.customers.rules.headers import CUSTOMERS, HEADERS, ORDERS
+from crm.customers.rules.headers import CUSTOMERS, HEADERS, OPPORTUNITIES, ORDERS
 
 #: What happens to a customer who is known already.
 FILL, MERGE, REPLACE, SKIP = "fill", "merge", "replace", "skip"
@@ -24,6 +24,9 @@ LINE_FIELDS = frozenset({"product_code", "product_name", "quantity", "unit_price
 NAMING_FIELDS = (
     "external_id", "name", "given_name", "family_name", "company", "phone", "email",
 )  # fmt: skip
+
+#: One of these says whose an opportunity is.
+CUSTOMER_FIELDS = ("customer", "customer_number", "customer_phone", "customer_email")
 
 _OPTIONS = frozenset(
     {
@@ -167,6 +170,9 @@ def _missing(mapping: Mapping) -> list[str]:
     given = mapping.columns
     if mapping.kind == CUSTOMERS:
         return [] if any(name in given for name in NAMING_FIELDS) else ["name"]
+    if mapping.kind == OPPORTUNITIES:
+        missing = [] if "number" in given else ["number"]
+        return missing if any(name in given for name in CUSTOMER_FIELDS) else [*missing, "customer"]
     wanted = ("number", "ordered_at", "amount")
     if LINE_FIELDS & set(given):
         wanted = ("number", "quantity", "unit_price")

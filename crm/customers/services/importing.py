@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.orm import Session
@@ -39,12 +40,14 @@ from crm.customers.rules import mappings
 from crm.customers.rules.cells import Refusal
 from crm.customers.rules.customer_rows import CustomerRows
 from crm.customers.rules.mappings import Mapping
+from crm.customers.rules.opportunity_rows import OpportunityRows
 from crm.customers.rules.order_rows import OrderRows
 from crm.customers.services import (
     importing_checks,
     importing_customers,
     importing_files,
     importing_mappings,
+    importing_opportunities,
     importing_orders,
     importing_undo,
     stages,
@@ -55,6 +58,8 @@ from crm.customers.services.importing_files import Reading, file_of
 from crm.users import policies
 from crm.users.models import User
 
+#: What reads the rows of a kind of file.
+Rows: TypeAlias = CustomerRows | OrderRows | OpportunityRows
 ROWS_A_STEP = 4_000
 RECORDS_A_STEP = 4_000
 #: Tables that an import fills while it looks things up in them.
@@ -263,7 +268,12 @@ def _read_rows(session: Session, item: Import, *, by: User, now: datetime) -> No
     except Invalid as wrong:
         _fail(item, wrong.code, now=now)
         return
-    if item.state is ImportState.CHECKING:
+    if isinstance(reader, OpportunityRows):
+        is_try = item.state is ImportState.CHECKING
+        taken = importing_opportunities.take(
+            session, numbered, reader, by=by, now=now, is_try=is_try
+        )
+    elif item.state is ImportState.CHECKING:
         taken = importing_checks.look(session, item, numbered, reader, by=by)
     elif isinstance(reader, CustomerRows):
         taken = importing_customers.take(session, item, numbered, reader, by=by, now=now)
@@ -287,18 +297,20 @@ def _leave_rows(session: Session, item: Import, mapping: Mapping, *, now: dateti
         importing_checks.forget(session, item)
         item.state = ImportState.CHECKED
         return
-    if item.kind is ImportKind.CUSTOMERS:
+    if item.kind is not ImportKind.ORDERS:
         _finish(item, now=now)
         return
     item.phase = ImportPhase.TOTALS if mapping.has_lines else ImportPhase.STATISTICS
     item.cursor = 0
 
 
-def reader_of(session: Session, item: Import, mapping: Mapping) -> CustomerRows | OrderRows:
+def reader_of(session: Session, item: Import, mapping: Mapping) -> Rows:
     places = mappings.match(mapping, item.columns)
     width = len(item.columns)
     if item.kind is ImportKind.CUSTOMERS:
         return CustomerRows(mapping, places, width, custom_fields.shown(session))
+    if item.kind is ImportKind.OPPORTUNITIES:
+        return OpportunityRows(mapping, places, width)
     return OrderRows(mapping, places, width, zone=company(session).zone)
 
 

@@ -15,6 +15,7 @@ from crm.core import bulk
 from crm.customers.models import Import, ImportSighting
 from crm.customers.rules.cells import Refused, read_all
 from crm.customers.rules.customer_rows import CustomerRow, CustomerRows
+from crm.customers.rules.opportunity_rows import OpportunityRow, OpportunityRows
 from crm.customers.rules.order_rows import OrderRow, OrderRows
 from crm.customers.services import importing_customers, importing_orders, importing_people
 from crm.customers.services.importing_customers import Taken, Work
@@ -29,14 +30,14 @@ class Tried:
 
     number: int
     cells: list[str]
-    row: CustomerRow | OrderRow | None
+    row: CustomerRow | OrderRow | OpportunityRow | None
     refused: Refused | None
 
 
 def try_out(
     session: Session,
     rows: Sequence[list[str]],
-    reader: CustomerRows | OrderRows,
+    reader: CustomerRows | OrderRows | OpportunityRows,
     *,
     first: int,
     by: User,

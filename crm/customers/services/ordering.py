@@ -180,8 +180,9 @@ def _locked(session: Session, order: Order, by: User) -> Order:
     else:
         customer = queries.get_locked(session, order.customer_id, visible_to=by)
         policies.require(by, EDIT, customer)
-    session.refresh(order, with_for_update=True)
-    return order
+    # Not by `refresh`: that repeats the joins by which the order was loaded, and locks them too.
+    fresh = select(Order).where(Order.id == order.id).with_for_update()
+    return session.scalars(fresh.execution_options(populate_existing=True)).one()
 
 
 def _write(order: Order, wanted: HandOrder, now: datetime) -> None:
