@@ -231,6 +231,19 @@ def test_only_who_logged_takes_back_and_only_for_half_an_hour(session: Session) 
     assert late.value.code == "followups.undo_too_late"
 
 
+def test_nothing_is_moved_into_a_time_that_the_guard_refuses(session: Session) -> None:
+    li, wang = make_rep(session, name="李娜"), make_rep(session, name="王磊")
+    customer = make_customer(session, owner=li)
+    planned = make_followup(session, customer, owner=li, due_at=NOW + timedelta(days=9))
+    make_contact(session, customer, by=li, at=NOW - timedelta(hours=2))
+    services.reschedule(session, planned.id, TOMORROW, by=li, now=NOW)  # one's own goes on
+    make_contact(session, customer, by=wang, at=NOW - timedelta(hours=1))
+    with pytest.raises(Conflict) as refusal:
+        services.reschedule(session, planned.id, TOMORROW + timedelta(hours=1), by=li, now=NOW)
+    assert refusal.value.code == "outreach.cool_down"
+    assert planned.due_at == TOMORROW
+
+
 def test_moving_a_follow_up_moves_the_record_and_asks_for_a_new_reminder(session: Session) -> None:
     rep = make_rep(session)
     customer = make_customer(session, owner=rep)

@@ -163,12 +163,17 @@ def reschedule(
     now: datetime,
     version: int | None = None,
 ) -> FollowUp:
-    """Move an open follow-up to another time; its reminder comes anew."""
+    """Move an open follow-up to another time; its reminder comes anew.
+
+    The guard is asked about that time, as when it was planned: for its owner, who makes the contact.
+    """
     followup = _open_for_edit(session, followup_id, by=by)
     if version is not None and followup.version != version:
         raise Conflict("core.stale")
     if due_at < now - timedelta(days=1):
         raise Invalid("followups.due_in_the_past")
+    customer = customer_queries.get_locked(session, followup.customer_id, visible_to=by)
+    _ask(session, customer, Plan(customer.id, due_at), by=followup.owner, now=now)
     followup.due_at = due_at
     session.flush()
     _refresh_next(session, followup.customer)
