@@ -26,6 +26,7 @@ class Readiness:
     plan_count: int
     member_count: int
     is_launched: bool = False
+    has_broken_segment: bool = False  # whose rule means nobody, whoever it was meant for
 
 
 def gate(stage: LoopStage, ready: Readiness) -> tuple[str, ...]:
@@ -36,7 +37,9 @@ def gate(stage: LoopStage, ready: Readiness) -> tuple[str, ...]:
         missing.append("activities.missing_goal")
     if rank >= LOOP.index(LoopStage.RESOURCES) and not ready.plan_count:
         missing.append("activities.missing_plan")
-    if stage is LoopStage.EXECUTION and ready.plan_count and not ready.member_count:
+    if stage is LoopStage.EXECUTION and ready.has_broken_segment:
+        missing.append("activities.broken_segment")
+    elif stage is LoopStage.EXECUTION and ready.plan_count and not ready.member_count:
         missing.append("activities.missing_members")
     if stage is LoopStage.REVIEW and not ready.is_launched:
         missing.append("activities.missing_launch")

@@ -117,9 +117,31 @@ def test_a_launch_lists_all_that_is_missing(session: Session, now: datetime) -> 
     )
 
 
-@pytest.mark.parametrize("rule", [{}, {"any": []}, {"field": "no_such_field"}, REGULARS])
-def test_a_broken_or_empty_segment_means_nobody_and_launches_nothing(
+@pytest.mark.parametrize("rule", [{}, {"any": []}, {"field": "no_such_field"}])
+def test_one_broken_segment_stops_the_launch_beside_sound_ones(
     session: Session, now: datetime, rule: dict[str, object]
+) -> None:
+    lead = make_lead(session)
+    make_customer(session)
+    activity = make_ready_activity(session, owner=lead)
+    make_plan(session, activity, make_segment(session, by=lead, rule=rule), priority=2)
+    with pytest.raises(Conflict) as refused:
+        execution.launch(session, activity.id, by=lead, now=now)
+    assert refused.value.details["missing"] == ("activities.broken_segment",)
+    assert session.scalar(select(func.count()).select_from(Target)) == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "missing"),
+    [
+        ({}, "activities.broken_segment"),
+        ({"any": []}, "activities.broken_segment"),
+        ({"field": "no_such_field"}, "activities.broken_segment"),
+        (REGULARS, "activities.missing_members"),
+    ],
+)
+def test_a_broken_or_empty_segment_means_nobody_and_launches_nothing(
+    session: Session, now: datetime, rule: dict[str, object], missing: str
 ) -> None:
     lead = make_lead(session)
     make_customer(session)
@@ -128,7 +150,7 @@ def test_a_broken_or_empty_segment_means_nobody_and_launches_nothing(
     make_plan(session, activity, make_segment(session, by=lead, rule=rule))
     with pytest.raises(Conflict) as refused:
         execution.launch(session, activity.id, by=lead, now=now)
-    assert refused.value.details["missing"] == ("activities.missing_members",)
+    assert refused.value.details["missing"] == (missing,)
     assert session.scalar(select(func.count()).select_from(Target)) == 0
 
 

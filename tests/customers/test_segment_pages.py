@@ -254,6 +254,15 @@ def test_deleting_what_is_in_use_is_refused_by_code(session: Session) -> None:
     assert session.scalars(select(Segment)).all() == []
 
 
+def test_a_copy_begins_with_the_others_rule(session: Session, client_for: ClientFor) -> None:
+    segment = make_segment(session, NESTED)
+    browser = client_for(make_user(session, role="lead"))
+    html = browser.get(f"/segments/new?copy={segment.id}").get_data(as_text=True)
+    assert "回头客, copy" in html
+    assert 'value="600.50"' in html
+    assert browser.get("/segments/new?copy=999").status_code == 404
+
+
 def test_two_segments_cannot_share_a_name(session: Session) -> None:
     make_segment(session)
     with pytest.raises(Invalid) as refused:

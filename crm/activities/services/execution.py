@@ -115,7 +115,10 @@ def readiness(session: Session, activity: Activity, *, now: datetime) -> rules.R
     main_goals = session.scalar(
         select(func.count()).where(Goal.activity_id == activity.id, Goal.kind == GoalKind.MAIN)
     )
-    return rules.Readiness(main_goals or 0, len(plans), int(has_members))
+    is_broken = any(segment_queries.problem(session, plan.segment.rule) for plan in plans)
+    return rules.Readiness(
+        main_goals or 0, len(plans), int(has_members), has_broken_segment=is_broken
+    )
 
 
 def missing_for_launch(ready: rules.Readiness) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
@@ -35,6 +35,7 @@ OWNERS_SHOWN = 6
 LONGEST_NAME = 80
 
 AnyForm: TypeAlias = SegmentForm | SegmentEditForm
+SomeForm = TypeVar("SomeForm", SegmentForm, SegmentEditForm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,14 @@ def index() -> ResponseReturnValue:
 @bp.get("/new")
 @login_required
 def new() -> ResponseReturnValue:
+    """An empty rule, or a copy of another segment's to begin with."""
     policies.require(current_user(), BUILD)
-    return _page(SegmentForm(None, _fields()), None)
+    copied = request.args.get("copy", 0, type=int)
+    if not copied:
+        return _page(SegmentForm(None, _fields()), None)
+    segment = queries.get(session(), copied)
+    start = {"name": _("%(name)s, copy", name=segment.name), "description": segment.description}
+    return _page(_filled(SegmentForm(None, _fields(), start=start), segment), None)
 
 
 @bp.post("/")
@@ -230,14 +237,24 @@ def _read(form: AnyForm, words: Words, *, with_members: bool = False) -> Reading
     try:
         tree = queries.parse(session(), rule)
         counted = queries.counted(session(), rule, now=now, viewer=viewer)
-        numbers = queries.alone(session(), rule, now=now, viewer=viewer)
-        for row, number in zip(form.draft.rows(), numbers, strict=True):
-            row.alone = number
+        _count_alone(form, rule)
         asked = Asked.of_request() if with_members else None
         members, why = _members(rule, asked) if asked else ((), None)
     except Invalid as refusal:
         return Reading(problem=_marked(form, refusal))
     return Reading(words.sentence(tree), counted=counted, members=members, why=why, asked=asked)
+
+
+def _count_alone(form: AnyForm, rule: object) -> None:
+    """The figure beside each condition; where it takes too long, the whole count stands alone."""
+    try:
+        numbers = queries.alone(session(), rule, now=now_once(), viewer=current_user())
+    except Invalid as refusal:
+        if refusal.code != queries.too_slow().code:
+            raise
+        return
+    for row, number in zip(form.draft.rows(), numbers, strict=True):
+        row.alone = number
 
 
 def _members(rule: object, asked: Asked) -> tuple[Sequence[Any], Any]:
@@ -270,7 +287,11 @@ def _form_of(segment: Segment) -> SegmentEditForm:
         "description": segment.description,
         "version": segment.version,
     }
-    form = SegmentEditForm(None, _fields(), start=start)
+    return _filled(SegmentEditForm(None, _fields(), start=start), segment)
+
+
+def _filled(form: SomeForm, segment: Segment) -> SomeForm:
+    """The form with the segment's rule drawn into it, or with what is wrong with the rule."""
     try:
         form.draft = form.draft.of_tree(queries.parse(session(), segment.rule), _fields())
     except Invalid as refusal:
