@@ -165,7 +165,7 @@ def reschedule(
 ) -> FollowUp:
     """Move an open follow-up to another time; its reminder comes anew.
 
-    The guard is asked about that time, as when it was planned: for its owner, who makes the contact.
+    The guard is asked about that time as when it was planned: for its owner, who will call.
     """
     followup = _open_for_edit(session, followup_id, by=by)
     if version is not None and followup.version != version:
