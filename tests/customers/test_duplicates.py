@@ -1,18 +1,28 @@
 """Likely duplicates: what is suggested, how sure it is, and that crowds stay bounded."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from crm.core.errors import Conflict, NotAllowed, NotFound
-from crm.customers.models import Customer, CustomerKind, DuplicatePair, KeyKind, PairState
+from crm.customers.models import (
+    Customer,
+    CustomerKind,
+    DuplicatePair,
+    DuplicateSearch,
+    ImportKind,
+    KeyKind,
+    PairState,
+)
 from crm.customers.queries import duplicates as queries
 from crm.customers.rules import duplicates as rules
 from crm.customers.rules.duplicates import Confidence, Known, Reason, Side
-from crm.customers.services import customers, duplicates
+from crm.customers.services import customers, duplicates, importing, persons
 from crm.customers.services.customers import CustomerFacts, EditCustomer
+from crm.customers.services.importing import NewImport
 from tests.conftest import NOW
 from tests.counting import count_queries
 from tests.factories.customers import make_customer
@@ -154,6 +164,35 @@ def test_who_gets_another_phone_is_suggested_no_longer(session: Session) -> None
     customers.edit(session, second, wanted, by=lead, now=NOW)
 
     assert queries.of_customer(session, second.id, viewer=lead) == []
+
+
+def test_whom_an_import_met_is_looked_at_when_it_is_over(session: Session, tmp_path: Path) -> None:
+    admin = make_admin(session)
+    look_at_all(session)
+    file = tmp_path / "file.csv"
+    rows = "客户编号,姓名,手机\n1,李明,13800138000\n2,李明,13800138000\n3,王芳,13900139000\n"
+    file.write_text(rows, encoding="utf-8")
+    wanted = NewImport(ImportKind.CUSTOMERS, file, "file.csv", source="shop")
+    importing.start(session, wanted, by=admin, now=NOW)
+    while importing.advance(session, NOW):
+        pass
+    session.flush()
+
+    [pair] = look_at_all(session)
+    assert pair.strength == Confidence.LIKELY  # the shop tells them apart by numbers
+    assert session.scalar(select(func.count()).select_from(DuplicateSearch)) == 2
+
+
+def test_a_contact_persons_phone_speaks_for_the_company(session: Session) -> None:
+    lead = make_lead(session)
+    make_customer(session, name="方建国", phone="13800138000", owner=lead)
+    look_at_all(session)
+    shop = make_customer(session, name="", company="远山民宿", owner=lead)
+    buyer = persons.DescribePerson(name="方建国", phone="13800138000")
+    persons.add(session, shop, buyer, by=lead, now=NOW)
+
+    [pair] = queries.of_customer(session, shop.id, viewer=lead)
+    assert pair.pair.reasons == ["phone"]
 
 
 def test_who_was_told_apart_is_not_suggested_again(session: Session) -> None:

@@ -328,6 +328,22 @@ def test_no_version_that_anybody_saw_fits_a_merged_record(session: Session, lead
     assert merged.version > seen
 
 
+def test_a_row_that_came_in_at_the_very_moment_is_brought_along(
+    session: Session, lead: User
+) -> None:
+    kept, merged = (make_customer(session, owner=lead) for _ in range(2))
+    item = merge(session, kept, merged, lead)
+    late = make_order(session, merged)
+
+    merging.sweep(session, NOW + timedelta(minutes=1))
+    session.expire_all()
+    assert late.customer_id == kept.id
+    assert session.get_one(CustomerStats, kept.id).order_count == 1
+
+    part(session, item, lead)
+    assert late.customer_id == merged.id
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_open(session: Session) -> Iterator[None]:
     """Whatever a test did, no record points to one that is merged itself."""

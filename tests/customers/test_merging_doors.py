@@ -1,6 +1,7 @@
 """A merged record is nowhere shown and leads everywhere to the one that survived it."""
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,27 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm.activities.services import forecast
+from crm.activities.models import Step
+from crm.activities.services import forecast, pipeline
+from crm.core.audit import AuditEntry
+from crm.core.db import Sessions
+from crm.core.errors import Invalid
 from crm.customers.models import Customer, CustomerMerge, ImportKind, Order
 from crm.customers.queries import listing, segments
 from crm.customers.queries.listing import Filters, Tab
-from crm.customers.services import importing, merging, orders
+from crm.customers.services import customers, exporting, importing, merging, orders
+from crm.customers.services.customers import CustomerFacts
+from crm.customers.services.exporting import NewExport
 from crm.customers.services.importing import NewImport
 from crm.customers.services.merging import MergeCustomers
 from crm.customers.services.orders import PutOrder
 from crm.followups import queries as followup_queries
+from crm.reports import queries as report_queries
+from crm.reports.rules.scope import EVERYBODY
 from crm.users.models import User
+from crm.worker import take_step
 from tests.conftest import NOW
-from tests.factories.activities import make_launched_activity, make_segment
+from tests.factories.activities import make_launched_activity, make_segment, target_of
 from tests.factories.customers import make_customer, make_order
 from tests.factories.users import bearer, make_admin, make_lead
 
@@ -116,6 +126,15 @@ def test_an_edit_of_the_merged_record_is_refused(
     assert answer.status_code == 409
 
 
+def test_a_number_of_a_merged_record_says_so(
+    session: Session, lead: User, kept: Customer, merged: Customer
+) -> None:
+    wanted = CustomerFacts(name="新客", source="shop", external_id="2")
+    with pytest.raises(Invalid) as refusal:
+        customers.create(session, wanted, by=lead, now=NOW)
+    assert refusal.value.code == "customers.number_of_merged"
+
+
 def test_a_file_with_the_old_number_or_phone_finds_the_survivor(
     session: Session, kept: Customer, merged: Customer, tmp_path: Path
 ) -> None:
@@ -152,3 +171,58 @@ def test_an_activity_launched_before_counts_the_person_once(session: Session, le
     again = forecast.everybody(session, activity, now=NOW)
     assert session.scalars(again).all() == [first.id]
     assert session.scalars(select(CustomerMerge.kept_id)).all() == [first.id]
+
+
+def test_a_file_of_the_list_leaves_it_out(
+    session: Session,
+    sessions: Sessions,
+    lead: User,
+    kept: Customer,
+    merged: Customer,
+) -> None:
+    wanted = NewExport(filters=Filters(), columns=["phone"])
+    export = exporting.request(session, wanted, by=lead, locale="en", now=NOW)
+    session.commit()
+    while take_step(sessions, exporting.advance):
+        pass
+
+    session.refresh(export)
+    text = exporting.file_for(session, export, viewer=lead).read_text(encoding="utf-8-sig")
+    assert "远山民宿" in text
+    assert "西湖旧店" not in text
+
+
+def test_a_months_report_counts_the_person_once(session: Session, lead: User) -> None:
+    pair = [make_customer(session, owner=lead) for _ in range(2)]
+    activity = make_launched_activity(session, owner=lead)
+    talked = NOW - timedelta(days=3)
+    for customer in pair:
+        target = target_of(session, activity, customer)
+        pipeline.reach(session, target, Step.TALK, by=lead, at=talked)
+    month = date(2026, 11, 1)
+
+    def counted() -> int:
+        found = report_queries.month_conversion(session, month, within=EVERYBODY, now=NOW)
+        return found.total.counts[0]
+
+    assert counted() == 2
+    first, second = pair
+    merging.merge(session, MergeCustomers(first.id, second.id), by=lead, now=NOW)
+    session.flush()
+    assert counted() == 1
+
+
+def test_the_audit_record_names_both_and_who_did_it(
+    session: Session, lead: User, kept: Customer, merged: Customer
+) -> None:
+    [entry] = session.scalars(select(AuditEntry).where(AuditEntry.action == "customers.merged"))
+    assert (entry.by_id, entry.thing) == (lead.id, f"customer:{kept.public_id}")
+    assert entry.details["merged"] == merged.public_id
+
+
+def test_the_totals_of_the_survivor_are_those_of_both(
+    session: Session, kept: Customer, merged: Customer
+) -> None:
+    totals = listing.totals(session, [kept.id, merged.id])
+    assert set(totals) == {kept.id}
+    assert totals[kept.id].order_count == 1

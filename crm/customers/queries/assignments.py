@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from crm.core import bulk, paging
 from crm.core.errors import Invalid, NotFound
 from crm.customers.models import Assignment, Customer, OwnerChange
-from crm.customers.queries.records import visible_to
+from crm.customers.queries.records import is_live, visible_to
 from crm.customers.rules.sharing import Holder, Member
 from crm.users import policies
 from crm.users.models import Role, User
@@ -43,7 +43,7 @@ def holders(session: Session, rep_ids: Sequence[int]) -> list[Holder]:
     """These people with how many customers they have, and with how many a contact is planned."""
     counts = (
         select(Customer.owner_id, func.count(), func.count(Customer.next_followup_at))
-        .where(Customer.owner_id.in_(rep_ids))
+        .where(Customer.owner_id.in_(rep_ids), is_live())
         .group_by(Customer.owner_id)
     )
     known = {owner_id: (owned, planned) for owner_id, owned, planned in session.execute(counts)}

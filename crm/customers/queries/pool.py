@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from crm.customers.models import Customer, OwnerChange, OwnerReason, PoolPolicy
+from crm.customers.queries.records import is_live
 from crm.customers.rules.pool import DEFAULTS, PoolTerms
 from crm.users.models import User
 
@@ -51,7 +52,7 @@ def terms(session: Session) -> PoolTerms:
 
 
 def owned(session: Session, user_id: int) -> int:
-    mine = select(func.count()).select_from(Customer).where(Customer.owner_id == user_id)
+    mine = select(func.count()).select_from(Customer).where(Customer.owner_id == user_id, is_live())
     return session.scalar(mine) or 0
 
 

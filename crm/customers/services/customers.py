@@ -218,8 +218,13 @@ def _write(session: Session, customer: Customer, wanted: CustomerFacts, now: dat
 def _refuse_taken_number(session: Session, customer: Customer) -> None:
     if customer.external_id is None:
         return
-    taken = select(Customer.id).where(
-        Customer.source == customer.source, Customer.external_id == customer.external_id
-    )
-    if session.scalar(taken) not in {None, customer.id}:
-        raise Invalid("customers.number_taken", value=customer.external_id)
+    found = session.execute(
+        select(Customer.id, Customer.merged_into_id).where(
+            Customer.source == customer.source, Customer.external_id == customer.external_id
+        )
+    ).first()
+    if found is None or found.id == customer.id:
+        return
+    merged = found.merged_into_id is not None
+    code = "customers.number_of_merged" if merged else "customers.number_taken"
+    raise Invalid(code, value=customer.external_id)

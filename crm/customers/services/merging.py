@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm.core import audit, bulk
@@ -44,6 +44,8 @@ from crm.users.models import User
 #: Tables whose rows simply go along. `tests/customers/test_merging.py` holds the list to the
 #: metadata: every table that names a customer is here, or named there with a reason.
 MOVED = (TimelineEntry, StageChange, Order, OwnerChange, Opportunity, ContactPerson)
+#: How long after a merge late rows are looked for; no request lasts as long.
+SWEPT = timedelta(hours=1)
 #: Columns that a merge may change; the snapshot keeps them.
 KEPT_COLUMNS = (
     *rules.FACTS, *(name for names in rules.ALONG.values() for name in names),
@@ -96,6 +98,32 @@ def merge(session: Session, wanted: MergeCustomers, *, by: User, now: datetime) 
         merge=item.public_id,
     )
     return item
+
+
+def sweep(session: Session, now: datetime) -> bool:
+    """Bring along rows that came to a merged record while it was being merged.
+
+    Whoever contacts, sells or imports waits for a merge; a note that somebody writes at the very
+    moment may not, and stands under a record that nobody opens.
+    """
+    recent = select(CustomerMerge).where(
+        CustomerMerge.undone_at.is_(None), CustomerMerge.at >= now - SWEPT
+    )
+    for item in session.scalars(recent.order_by(CustomerMerge.id)).all():
+        survivor = select(Customer.merged_into_id).where(Customer.id == item.merged_id)
+        kept_id = session.scalar(survivor)
+        if kept_id is None or not _has_late_rows(session, item.merged_id):
+            continue
+        for model in MOVED:
+            moving.carry(session, item.id, model, source=item.merged_id, to=kept_id)
+        stats.recompute(session, [kept_id, item.merged_id], now=now)
+        stages.move_by_orders(session, [kept_id], now=now)
+    return False
+
+
+def _has_late_rows(session: Session, customer_id: int) -> bool:
+    late = (exists().where(bulk.table(model).c.customer_id == customer_id) for model in MOVED)
+    return bool(session.scalar(select(or_(*late))))
 
 
 def state(session: Session, customer_id: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from crm.customers import queries
 from crm.customers.models import ContactPerson, Customer
 from crm.customers.queries import persons
 from crm.customers.rules import normalise
-from crm.customers.services import contacts
+from crm.customers.services import contacts, duplicates
 from crm.users import policies
 from crm.users.models import User
 
@@ -45,7 +45,7 @@ def add(
     """A new person; the first one is the main one. His addresses share the company's caps."""
     policies.require(by, "customers.edit", customer)
     # Two who add at once take turns, so that there is one main person.
-    queries.get_locked(session, customer.id, visible_to=by)
+    customer = queries.get_locked(session, customer.id, visible_to=by)
     known = persons.of_customer(session, customer.id)
     if len(known) >= MOST:
         raise Conflict("customers.too_many_persons", limit=MOST)
@@ -55,6 +55,7 @@ def add(
     session.add(person)
     session.flush()
     _keep_one_main(session, person)
+    duplicates.look(session, [customer.id], now=now)
     return person
 
 
@@ -69,7 +70,7 @@ def revise(
 ) -> None:
     """Raises Conflict "core.stale" when somebody changed the person meanwhile."""
     policies.require(by, "customers.edit", customer)
-    queries.get_locked(session, customer.id, visible_to=by)
+    customer = queries.get_locked(session, customer.id, visible_to=by)
     if wanted.version != person.version:
         raise Conflict("core.stale")
     with session.no_autoflush:
@@ -77,6 +78,7 @@ def revise(
     person.is_main = wanted.is_main
     session.flush()
     _keep_one_main(session, person)
+    duplicates.look(session, [customer.id], now=now)
 
 
 def remove(
