@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from crm.customers.models import (
     ImportState,
     Order,
 )
-from crm.customers.services import importing
+from crm.customers.services import importing, importing_files
 from crm.customers.services.importing import NewImport
 from crm.users.models import User
 from tests.conftest import NOW
@@ -141,6 +142,24 @@ def test_the_columns_can_be_changed_after_a_check(
     assert codes(session, item) == {}
     with pytest.raises(Conflict):
         importing.change_mapping(session, item, by=by)
+
+
+def test_files_are_kept_for_a_week_and_waiting_imports_given_up(
+    session: Session, upload: Upload, by: User
+) -> None:
+    done, waiting, fresh = upload(MESSY), upload(MESSY), upload(MESSY)
+    importing.begin(session, done, importing.mapping_of(done), by=by, now=NOW)
+    work(session, done)
+    fresh.created_at = NOW + timedelta(days=7)
+    session.commit()
+    importing_files.forget_old(session, NOW + timedelta(days=6))
+    assert all(importing_files.file_of(session, one).exists() for one in (done, waiting, fresh))
+    importing_files.forget_old(session, NOW + timedelta(days=8))
+    assert importing_files.file_of(session, fresh).exists()
+    assert not importing_files.file_of(session, done).exists()
+    assert not importing_files.file_of(session, waiting).exists()
+    states = (ImportState.DONE, ImportState.CANCELLED, ImportState.PREPARED)
+    assert (done.state, waiting.state, fresh.state) == states
 
 
 def test_what_the_columns_mean_is_remembered_for_the_next_file(

@@ -8,12 +8,14 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from crm.core import files, spreadsheet, workbook
+from crm.core import bulk, files, spreadsheet, workbook
 from crm.core.errors import Conflict, Invalid
 from crm.core.spreadsheet import Layout, Limits
 from crm.customers.models import Import, ImportKind, ImportState
@@ -21,6 +23,8 @@ from crm.customers.rules import header_rows, vcards
 
 FOLDER = "imports"
 SHEET_ROWS = 200_000
+KEPT_FOR = timedelta(days=7)
+WAITING = (ImportState.PREPARED, ImportState.CHECKED)
 _WORKBOOK_NAMES = (".xlsx", ".xlsm", ".xltx", ".xls", ".numbers")
 
 
@@ -82,6 +86,25 @@ def read_again(session: Session, item: Import, reading: Reading) -> int | None:
 
 def forget_original(session: Session, item: Import) -> None:
     _original(session, item).unlink(missing_ok=True)
+
+
+def forget_old(session: Session, now: datetime) -> bool:
+    """Delete the files of imports that ended a week ago, and give up those nobody has begun."""
+    names = {path.stem for path in files.folder(session, FOLDER).iterdir()}
+    before = now - KEPT_FOR
+    old = select(Import).where(
+        bulk.among(session, Import.public_id, names),
+        or_(
+            Import.finished_at < before,
+            and_(Import.state.in_(WAITING), Import.created_at < before),
+        ),
+    )
+    for item in session.scalars(old):
+        if item.state in WAITING:
+            item.state, item.finished_at = ImportState.CANCELLED, now
+        for path in (file_of(session, item), _original(session, item)):
+            path.unlink(missing_ok=True)
+    return False
 
 
 def needs_a_sheet(item: Import) -> bool:
