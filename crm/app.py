@@ -57,6 +57,7 @@ from crm.customers.views import customers as customer_views
 from crm.customers.views import duplicates as duplicate_views
 from crm.customers.views import exports as export_views
 from crm.customers.views import imports as import_views
+from crm.customers.views import list_cells as cell_views
 from crm.customers.views import list_columns as column_views
 from crm.customers.views import merges as merge_views
 from crm.customers.views import opportunities as opportunity_views
@@ -108,6 +109,7 @@ PAGES = [
     view_views.bp,
     column_views.bp,
     bulk_views.bp,
+    cell_views.bp,
     export_views.bp,
     person_views.bp,
     custom_field_views.bp,
@@ -330,6 +332,7 @@ def wire_panels() -> Panels:
         activity_panels.ENTERED,
         *followup_panels.TIMELINE,
     )
+    panels.offer("customers.next", followup_panels.NEXT)
     panels.offer("followups.rail", activity_panels.RAIL)
     panels.offer("segments.used_by", activity_panels.USED_BY)
     panels.offer("segments.overlap", activity_panels.OVERLAP)

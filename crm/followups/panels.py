@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask import url_for
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -42,6 +43,17 @@ def cards(session: Session, ids: Sequence[int], viewer: User, now: datetime) -> 
     }
 
 
+def changing(
+    session: Session, ids: Sequence[int], viewer: User, now: datetime
+) -> Mapping[int, str]:
+    """Where each customer's next contact is planned or moved; nothing for who plans none."""
+    del session, now
+    if policies.reach(viewer, "followups.plan") is policies.NONE:
+        return {}
+    return {one: url_for("followups.change_next", customer_id=one) for one in ids}
+
+
+NEXT = Panel("next", _l("Next follow-up"), "", changing)
 CARD = Panel("followups", _l("Follow-ups"), "followups/_card.html", cards)
 TIMELINE = (
     Panel("followups.logged", _l("Follow-up"), "followups/_logged.html"),

@@ -113,6 +113,27 @@ def new_plan(customer_id: int) -> Response:
     return page("followups/plan.html", "followups/_plan.html", **_plan_drawer(form, customer))
 
 
+@bp.get("/customers/<int:customer_id>/next")
+@auth.login_required
+def change_next(customer_id: int) -> Response:
+    """The drawer that moves the contact planned with a customer, or plans one."""
+    session, viewer = context.session(), auth.current_user()
+    customer = customer_queries.get(session, customer_id, visible_to=viewer)
+    policies.require(viewer, "followups.plan", customer)
+    planned = session.scalars(queries.open_of_customers([customer.id])).first()
+    if planned is None or not policies.may(viewer, "followups.edit", planned):
+        return new_plan(customer_id)
+    due = planned.due_at.astimezone(company(session).zone).strftime("%Y-%m-%dT%H:%M")
+    return page(
+        "followups/next.html",
+        "followups/_next.html",
+        followup=planned,
+        customer=customer,
+        due=due,
+        back=_back(),
+    )
+
+
 @bp.post("/plans")
 @auth.login_required
 def plan() -> Response:

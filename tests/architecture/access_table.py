@@ -274,6 +274,7 @@ ROWS: dict[str, Row] = {
     "followups.create": of("mark", SIGHT, WORK_WITH_POOL, in_body=True, body=A_CALL),
     "followups.undo": of("followup", FOLLOWUPS, WORK),
     "followups.new_plan": of("customer", SIGHT, WORK_WITH_POOL),
+    "followups.change_next": of("customer", SIGHT, WORK_WITH_POOL),
     "followups.plan": of("mark", SIGHT, WORK_WITH_POOL, in_body=True, body=A_DAY),
     "followups.reschedule": of("followup", FOLLOWUPS, WORK, body={"days": "1"}),
     "followups.cancel": of("followup", FOLLOWUPS, WORK),

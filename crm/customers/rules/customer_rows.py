@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crm.customers.models import CustomerKind, CustomField, Stage
+from crm.customers.models import CustomerKind, CustomField, Stage, names
 from crm.customers.rules import normalise
 from crm.customers.rules.cells import (
     Cells,
@@ -30,6 +30,7 @@ STAGE_WORDS = {
     "潜在": Stage.PROSPECT, "意向": Stage.INTERESTED, "新客": Stage.NEW, "老客": Stage.REGULAR,
     "忠诚": Stage.LOYAL, "沉睡": Stage.DORMANT, "流失": Stage.LOST,
     **{stage.value: stage for stage in Stage},
+    **{label.casefold(): stage for stage, label in names.STAGES.items()},  # as files of ours say
 }  # fmt: skip
 KIND_WORDS = {
     "个人": CustomerKind.PERSON, "公司": CustomerKind.COMPANY, "企业": CustomerKind.COMPANY,

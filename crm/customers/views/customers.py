@@ -71,6 +71,7 @@ def index() -> ResponseReturnValue:
         wanted=state.filters,
         heads=list_rows.told(list_rows.heads(state), rows),
         rows=rows,
+        editable=list_rows.EDITABLE,
         next_url=answers.page_url(found.next_cursor),
         previous_url=answers.page_url(found.previous_cursor),
         tabs=_tabs(state, viewer),

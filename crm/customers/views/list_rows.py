@@ -2,27 +2,35 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from crm.customers.models import Customer, CustomerStats, CustomField, FieldKind, names
+from crm.customers.models import Customer, CustomerStats, CustomField, names
 from crm.customers.queries import custom_fields, listing
 from crm.customers.rules import columns as rules
-from crm.customers.rules import custom_values
 from crm.customers.rules.columns import Column, ColumnKind
 from crm.customers.rules.masking import mask_email
+from crm.customers.schemas.custom_fields import display
 from crm.customers.views import list_state, shown
 from crm.customers.views.list_state import ListState
+from crm.users import policies
 from crm.users.models import User
 from crm.web import context, filters
 
 LONGEST_CELL = 60
 TOTALS = frozenset({"amount", "orders", "first_order", "last_order"})
 #: Columns that are drawn in a way of their own; the others show a text.
-DRAWN = frozenset({"stage", "tags", "owner", "last", "next", "amount"})
+DRAWN = frozenset({"name", "stage", "tags", "owner", "last", "next", "amount"})
+#: What is changed where it stands, beside the own fields (those of one value).
+EDITABLE = frozenset(
+    {
+        "name", "company", "kind", "phone", "email", "stage", "owner", "region", "source",
+        "external_id", "channel", "member_level", "points", "birth_on", "sex", "interests",
+        "purchasing_power",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Head:
     sort: tuple[str, str] | None
     is_right: bool
     template: str = ""
+    is_editable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,8 @@ class Row:
     next_tone: str
     totals: CustomerStats | None
     cells: Mapping[str, Any]
+    may_edit: bool
+    may_assign: bool
 
 
 def heads(state: ListState) -> list[Head]:
@@ -58,10 +69,11 @@ def heads(state: ListState) -> list[Head]:
         Head(
             name,
             list_state.label_of(known[name]),
-            _drawn(known[name]),
+            drawn_as(known[name]),
             sorts.get(name),
             known[name].kind in {ColumnKind.NUMBER, ColumnKind.MONEY},
             panels[name].template if name in panels else "",
+            is_editable(known[name]),
         )
         for name in state.columns
     ]
@@ -89,7 +101,14 @@ def rows(
         for panel in list_state.panels()
         if rules.PANEL + panel.name in columns
     ]
+    if "next" in columns:
+        panels += [
+            ("next", panel.load(session, ids, viewer, now))
+            for panel in context.panels().at("customers.next")
+        ]
     stages = {stage: gettext(label) for stage, label in names.STAGES.items()}
+
+    may_edit, may_assign = _may(viewer, "customers.edit"), _may(viewer, "customers.assign")
 
     def cells(customer: Customer) -> dict[str, Any]:
         sums = totals.get(customer.id)
@@ -106,9 +125,19 @@ def rows(
             shown.due_tone(session, customer.next_followup_at, now),
             totals.get(customer.id),
             cells(customer),
+            may_edit(customer),
+            may_assign(customer),
         )
         for customer in customers
     ]
+
+
+def _may(viewer: User, action: str) -> Callable[[Customer], bool]:
+    """Of those whom he sees, a rep changes his own, a lead the team's and the pool's: no query."""
+    far = policies.reach(viewer, action)
+    if far is policies.OWN:
+        return lambda customer: customer.owner_id == viewer.id
+    return lambda _customer: far is not policies.NONE
 
 
 _Text = Callable[[Customer, CustomerStats | None], str]
@@ -141,25 +170,10 @@ def _plain(column: Column) -> _Text:
 
 def _own_text(own: CustomField) -> _Text:
     def text(customer: Customer, _sums: CustomerStats | None) -> str:
-        return own_value(own, customer.custom.get(own.key))[:LONGEST_CELL]
+        value = customer.custom.get(own.key)
+        return display(own, value, is_full=False)[:LONGEST_CELL] if value is not None else ""
 
     return text
-
-
-def own_value(own: CustomField, value: Any) -> str:  # noqa: ANN401 - as JSON holds it
-    """The value of one of the company's own fields as lists show it."""
-    if value is None:
-        return ""
-    ways: dict[FieldKind, Callable[[Any], str]] = {
-        FieldKind.MONEY: filters.money,
-        FieldKind.DATE: lambda text: filters.day(date.fromisoformat(text)),
-        FieldKind.YES_NO: lambda held: gettext("Yes") if held else gettext("No"),
-        FieldKind.PHONE: filters.mask_phone,
-        FieldKind.EMAIL: mask_email,
-        FieldKind.CHOICE: lambda key: "".join(custom_values.labels(own, key)),
-        FieldKind.MULTI_CHOICE: lambda keys: gettext(", ").join(custom_values.labels(own, keys)),
-    }
-    return ways.get(own.kind, str)(value)
 
 
 _TEXTS: dict[str, _Text] = {
@@ -185,7 +199,12 @@ _TEXTS: dict[str, _Text] = {
 }
 
 
-def _drawn(column: Column) -> str:
+def is_editable(column: Column) -> bool:
+    return column.name in EDITABLE or column.kind is ColumnKind.CUSTOM
+
+
+def drawn_as(column: Column) -> str:
+    """The macro that draws it."""
     if column.name in DRAWN:
         return column.name
     return "number" if column.kind in {ColumnKind.NUMBER, ColumnKind.MONEY} else "plain"

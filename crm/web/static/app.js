@@ -331,7 +331,7 @@
       || press("main [data-log]:not([data-rows] [data-log])") || press("[data-log]"),
     n: () => press("[data-new]"),
     x: () => (cursorRow() ? press("input[data-tick]", cursorRow()) : false),
-    e: () => (cursorRow() && press(".c-edit", cursorRow())) || press("[data-edit], .c-edit"),
+    e: () => (cursorRow() && (press("[data-edit-first]", cursorRow()) || press(".c-edit", cursorRow()))) || press("[data-edit], .c-edit"),
     "?": () => { openDialog($("#keys")); return true; },
     "/": () => { const filter = $("[data-filter]"); if (filter) { filter.focus(); filter.select(); } return Boolean(filter); },
     g: () => { waitingForGo = Date.now(); return true; },
@@ -366,6 +366,7 @@
       return;
     }
     if (event.target.closest("#palette")) { paletteKey(event); return; }
+    if (key === "Escape" && event.target.closest("[data-cell]")) { press("[data-cancel]", event.target.closest("[data-cell]")); return; }
     if (key === "Escape") {
       if (!topDialog() && closePopovers()) { event.preventDefault(); }
       return;
