@@ -77,11 +77,14 @@ def test_every_tab_of_every_activity_opens(
     make_order(session, customer, amount_fen=50_000, ordered_at=datetime(2026, 12, 2, tzinfo=UTC))
     activity = make_ready_activity(session, owner=lead)
     make_goal(session, activity, metric="revenue", target=1_000, unit="yuan")
-    make_plan(session, activity, make_segment(session, by=lead, name="坏的", rule={}), priority=2)
-    if launched:
+    broken = make_segment(session, by=lead, name="坏的")
+    make_plan(session, activity, broken, priority=2)
+    if launched:  # the rule breaks afterwards: before, it would stop the launch
         services.execution.launch(session, activity.id, by=lead, now=NOW)
         target = target_of(session, activity, customer)
         services.pipeline.reach(session, target, Step.INVITE, by=rep, at=NOW)
+    broken.rule = {}
+    session.flush()
     for viewer in [lead, make_manager(session)] + ([rep] if launched else []):
         page = text(client_for(viewer), f"/activities/{activity.id}/{tab}")
         assert activity.title in page
