@@ -222,7 +222,14 @@ def test_programs_define_fields_for_administrators(client: FlaskClient, session:
     address = f"/api/v1/custom-fields/{made.json['id']}"
     revised = {"label": "皮肤", "version": 1, "choices": ["油性"]}
     assert client.put(address, json=revised, headers=headers).status_code == 200
+    key = made.json["key"]
+    one = client.post(API, json={"name": "王芳", "custom": {key: "油性"}}, headers=headers).json
+    assert one
+    assert one["custom"] == {key: "c2"}
     assert client.post(f"{address}/archiving", headers=headers).status_code == 200
+    archived = client.get(f"{API}/{one['id']}", headers=headers).json
+    assert archived
+    assert archived["custom"] == {}
     listed = client.get("/api/v1/custom-fields", headers=headers).json
     assert listed
     (item,) = listed["items"]

@@ -33,10 +33,14 @@ def make_field(
     is_required: bool = False,
 ) -> CustomField:
     """A field at the end of the others; its choices have the keys c1, c2, …"""
-    field = a_field(kind, label, choices=choices)
-    field.id = (session.scalar(select(func.max(CustomField.id))) or 0) + 1
-    field.position = field.id
-    field.is_required = is_required
+    last = session.scalar(select(func.max(CustomField.position))) or 0
+    field = CustomField(
+        label=label,
+        kind=kind,
+        choices=a_field(kind, label, choices=choices).choices,
+        position=last + 1,
+        is_required=is_required,
+    )
     field.created_at = field.updated_at = NOW
     session.add(field)
     session.flush()

@@ -13,7 +13,7 @@ from crm.customers.models import Customer
 from crm.customers.queries import choices, custom_fields, listing, timeline
 from crm.customers.queries.listing import At
 from crm.customers.schemas import answers
-from crm.customers.schemas.custom_fields import masked
+from crm.customers.schemas.custom_fields import told
 from crm.customers.schemas.customers import (
     CustomerIn,
     CustomerOut,
@@ -139,9 +139,8 @@ def _as_json(customer: Customer) -> dict[str, Any]:
     dumped: dict[str, Any] = CustomerOut().dump(customer)
     if not reached.is_full:
         dumped |= {"phone": reached.phone or None, "email": reached.email or None}
-        if customer.custom:
-            known = custom_fields.by_key(context.session())
-            dumped["custom"] = masked(known, customer.custom)
+    fields = custom_fields.shown(context.session()) if customer.custom else []
+    dumped["custom"] = told(fields, customer.custom, is_full=reached.is_full)
     return dumped
 
 

@@ -1,6 +1,6 @@
 """What pages and programs may say about the company's own fields, and how values are shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from flask_babel import gettext
@@ -88,10 +88,14 @@ def _address(field: CustomField, address: str, *, is_full: bool) -> str:
     return address if is_full else mask_email(address)
 
 
-def masked(known: Mapping[str, CustomField], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values for a program whose owner must not see whole addresses."""
+def told(
+    shown: Sequence[CustomField], values: Mapping[str, Any], *, is_full: bool
+) -> dict[str, Any]:
+    """The values of the fields in use for a program; addresses are masked without `is_full`."""
     return {
-        key: display(known[key], value) if known[key].kind in ADDRESSES else value
-        for key, value in values.items()
-        if key in known
+        field.key: values[field.key]
+        if is_full or field.kind not in ADDRESSES
+        else display(field, values[field.key])
+        for field in shown
+        if field.key in values
     }
