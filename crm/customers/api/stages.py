@@ -9,7 +9,7 @@ from crm.customers import queries
 from crm.customers.queries import lifecycle
 from crm.customers.rules.stages import StageTerms
 from crm.customers.schemas.customers import StageIn
-from crm.customers.schemas.stages import MovesOut, RulesByProgramIn, RulesOut
+from crm.customers.schemas.stages import StageMovesOut, RulesByProgramIn, RulesOut
 from crm.customers.services import lifecycle as services
 from crm.customers.services import stages
 from crm.customers.services.lifecycle import NewRules
@@ -41,7 +41,7 @@ def put_rules(wanted: NewRules) -> StageTerms:
 @blp.post("/stages/preview")
 @token_required(Scope.CUSTOMERS_READ)
 @blp.arguments(RulesByProgramIn)
-@blp.response(200, MovesOut)
+@blp.response(200, StageMovesOut)
 def preview(wanted: NewRules) -> dict[str, Any]:
     """How many customers these rules would move, and where. Nothing is kept."""
     context.only_read()

@@ -63,11 +63,11 @@ class RulesOut(Schema):
     held_days = fields.Integer()
 
 
-class MoveOut(Schema):
+class StageMoveOut(Schema):
     stage = fields.Enum(Stage, by_value=True)
     count = fields.Integer()
 
 
-class MovesOut(Schema):
+class StageMovesOut(Schema):
     total = fields.Integer()
-    moves = fields.List(fields.Nested(MoveOut))
+    moves = fields.List(fields.Nested(StageMoveOut))
