@@ -147,6 +147,7 @@ APIS = [
     reports_api.blp,
 ]
 
+LEADING, ADMINISTRATING = frozenset({"lead", "admin"}), frozenset({"admin"})
 NAV = [
     NavGroup(
         "",
@@ -160,7 +161,7 @@ NAV = [
                 is_red=True,
             ),
             NavItem(_l("Customers"), "customers.index", "users", key="c"),
-            NavItem(_l("Opportunities"), "opportunities.index", "flag", key="o"),
+            NavItem(_l("Opportunities"), "opportunities.index", "flag", key="p"),
             NavItem(_l("Segments"), "segments.index", "chart-pie-2", key="s"),
         ],
     ),
@@ -172,24 +173,27 @@ NAV = [
         ],
     ),
     NavGroup(
-        _l("Outreach and settings"),
+        _l("Outreach"),
         [
             NavItem(_l("Contact rules"), "outreach.policy", "shield-half"),
-            NavItem(
-                _l("Import"), "imports.index", "file-import", roles=frozenset({"lead", "admin"})
-            ),
-            NavItem(
-                _l("Duplicates"),
-                "duplicates.index",
-                "git-merge",
-                roles=frozenset({"lead", "admin"}),
-            ),
-            NavItem(_l("Outbox"), "notices.outbox", "mail", roles=frozenset({"lead", "admin"})),
-            NavItem(_l("Fields"), "custom_fields.index", "edit", roles=frozenset({"admin"})),
-            NavItem(_l("Stage rules"), "stages.index", "route", roles=frozenset({"admin"})),
-            NavItem(_l("Pool rules"), "pool.index", "users", roles=frozenset({"admin"})),
-            NavItem(_l("Tags"), "tags.index", "tag", roles=frozenset({"lead", "admin"})),
-            NavItem(_l("Users"), "users.index", "users-group", roles=frozenset({"admin"})),
+            NavItem(_l("Outbox"), "notices.outbox", "mail", key="o", roles=LEADING),
+        ],
+    ),
+    NavGroup(
+        _l("Customer data"),
+        [
+            NavItem(_l("Import"), "imports.index", "file-import", roles=LEADING),
+            NavItem(_l("Duplicates"), "duplicates.index", "git-merge", roles=LEADING),
+            NavItem(_l("Tags"), "tags.index", "tag", roles=LEADING),
+        ],
+    ),
+    NavGroup(
+        _l("Settings"),
+        [
+            NavItem(_l("Fields"), "custom_fields.index", "edit", roles=ADMINISTRATING),
+            NavItem(_l("Stage rules"), "stages.index", "route", roles=ADMINISTRATING),
+            NavItem(_l("Pool rules"), "pool.index", "users", roles=ADMINISTRATING),
+            NavItem(_l("Users"), "users.index", "users-group", roles=ADMINISTRATING),
         ],
     ),
 ]
