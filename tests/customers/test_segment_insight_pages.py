@@ -21,7 +21,7 @@ from tests.customers.test_segment_nesting import EAST, make, within
 from tests.customers.test_segment_pages import BUYERS, _form, make_segment
 from tests.factories.activities import make_activity, make_launched_activity, make_plan
 from tests.factories.customers import make_customer, make_order
-from tests.factories.users import make_user
+from tests.factories.users import bearer, make_user
 
 ClientFor = Callable[..., FlaskClient]
 SOUTH: dict[str, Any] = {"field": "region", "operator": "any_of", "value": ["华南"]}
@@ -119,6 +119,27 @@ def test_before_the_first_look_the_page_says_so(
 ) -> None:
     east = make(session, "东", EAST)
     assert "first look" in read(client_for(lead), f"/segments/{east.id}/moves")
+
+
+def test_a_program_asks_who_came_and_is_told_what_uses_a_segment(
+    session: Session, client: FlaskClient, lead: User
+) -> None:
+    east = make(session, "东", EAST)
+    make(session, "东以外", within(east, operator="none_of"))
+    segment_tracking.look(session, east, now=NOW - timedelta(days=2))
+    make_customer(session, region="华东", owner=lead)
+    segment_tracking.look(session, east, now=NOW - timedelta(days=1))
+    address, headers = f"/api/v1/segments/{east.public_id}", bearer(session, lead)
+    session.commit()
+    moves = client.get(f"{address}/moves?since=2026-11-18", headers=headers)
+    assert (moves.get_json()["came"], moves.get_json()["left"]) == (1, 0)
+    assert client.get(f"{address}/moves", headers=headers).status_code == 422
+    matched = {**headers, "If-Match": f'"{east.version}"'}
+    refused = client.patch(address, json={"rule": {"all": [SOUTH]}}, headers=matched)
+    assert refused.status_code == 409
+    assert "东以外" in refused.get_json()["message"]
+    meant = {"rule": {"all": [SOUTH]}, "even_in_use": True}
+    assert client.patch(address, json=meant, headers=matched).status_code == 200
 
 
 def test_tracking_is_stopped_and_begun_by_a_lead(

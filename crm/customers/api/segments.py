@@ -8,10 +8,12 @@ from flask_smorest import Blueprint
 from werkzeug.exceptions import PreconditionFailed
 
 from crm.core import paging
+from crm.core.company import company
 from crm.core.deadline import deadline
 from crm.core.errors import Conflict, Invalid
 from crm.customers.forms import segment_use as in_use
 from crm.customers.models import Customer, Segment
+from crm.customers.queries import segment_moves as moving
 from crm.customers.queries import segments as queries
 from crm.customers.schemas import answers
 from crm.customers.schemas.segments import (
@@ -23,9 +25,12 @@ from crm.customers.schemas.segments import (
     Patch,
     RuleIn,
     SegmentIn,
+    SegmentMovesIn,
+    SegmentMovesOut,
     SegmentOut,
     SegmentPatchIn,
     SegmentsOut,
+    SinceDay,
 )
 from crm.customers.services import segments as services
 from crm.customers.services.segments import Describe
@@ -86,8 +91,8 @@ def update(wanted: Patch, public_id: str) -> ResponseReturnValue:
         services.update(
             session(), segment, revised, by=current_user(), now=now_once(), used_by=used_by
         )
-    except Conflict:
-        if request.headers.get("If-Match"):
+    except Conflict as refusal:
+        if refusal.code == "core.stale" and request.headers.get("If-Match"):
             raise PreconditionFailed from None
         raise
     return _one(segment)
@@ -113,6 +118,19 @@ def show_count(public_id: str) -> queries.Counted:
     policies.require(current_user(), READ)
     segment = queries.get_by_public_id(session(), public_id)
     return _counted(segment.rule)
+
+
+@blp.get("/<public_id>/moves")
+@token_required(Scope.SEGMENTS_READ)
+@blp.arguments(SegmentMovesIn, location="query")
+@blp.response(200, SegmentMovesOut)
+def show_moves(asked: SinceDay, public_id: str) -> ResponseReturnValue:
+    """Who came into it and who left since a day, net, among those the token's owner may see."""
+    policies.require(current_user(), READ)
+    segment = queries.get_by_public_id(session(), public_id)
+    since = company(session()).day_start(asked.since)
+    found = moving.moves(session(), segment, since, now=now_once(), viewer=current_user())
+    return jsonify(SegmentMovesOut().dump(found))
 
 
 @blp.post("/count")

@@ -1,9 +1,11 @@
 """What pages and programs may say about segments, and what programs are told."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
+from marshmallow.validate import Range
 
 from crm.customers.models import Stage
 from crm.customers.services.segments import Describe, Revise
@@ -22,6 +24,11 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class PageOf:
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SinceDay:
+    since: date
 
 
 class SegmentIn(InputSchema[Describe]):
@@ -82,6 +89,12 @@ class MembersIn(InputSchema[PageOf]):
     cursor = fields.String(load_default=None, validate=at_most(500))
 
 
+class SegmentMovesIn(InputSchema[SinceDay]):
+    command: ClassVar[type[SinceDay]] = SinceDay
+
+    since = fields.Date(required=True, validate=Range(min=date(2000, 1, 1), max=date(2199, 1, 1)))
+
+
 class SegmentOut(Schema):
     id = fields.String(attribute="public_id")
     name = fields.String()
@@ -89,6 +102,7 @@ class SegmentOut(Schema):
     rule = fields.Raw()
     version = fields.Integer()
     counted_at = fields.AwareDateTime(allow_none=True)
+    tracked_at = fields.AwareDateTime(allow_none=True)
     created_at = fields.AwareDateTime()
     updated_at = fields.AwareDateTime()
 
@@ -106,6 +120,13 @@ class CountOut(Schema):
     stages = fields.Function(
         lambda counted: [{"stage": one.value, "count": n} for one, n in counted.by_stage]
     )
+
+
+class SegmentMovesOut(Schema):
+    """Counts; `tracked_at` of the segment is when it was last looked at."""
+
+    came = fields.Integer()
+    left = fields.Integer()
 
 
 class MemberOut(Schema):
