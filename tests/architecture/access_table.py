@@ -201,6 +201,7 @@ ROWS: dict[str, Row] = {
     "segments_api.show": of("segment", ALL),
     "segments_api.show_count": of("segment", ALL),
     "segments_api.members": of("segment", ALL),
+    "segments_api.show_moves": of("segment", ALL),
     "segments_api.update": of("segment", ALL, LEADS, body={"version": 1, "name": "回头客"}),
     "segments_api.destroy": of("segment", ALL, LEADS),
     # orders on the record: leads and administrators write them
