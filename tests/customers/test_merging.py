@@ -170,6 +170,20 @@ def test_a_number_goes_over_and_the_other_still_leads_here(session: Session, lea
     assert (kept.external_id, merged.external_id, merged.name) == ("1", "2", "")
 
 
+def test_a_number_that_another_has_got_since_is_left_to_it(session: Session, lead: User) -> None:
+    kept = make_customer(session, owner=lead, source="shop", external_id="1")
+    merged = make_customer(session, name="", owner=lead, source="shop", external_id="2")
+    item = merge(session, kept, merged, lead, external_id=Choice.MERGED)
+    kept.external_id = "9"
+    session.flush()
+    other = make_customer(session, name="丙客", owner=lead, source="shop", external_id="2")
+
+    part(session, item, lead)
+
+    assert (kept.external_id, merged.external_id, other.external_id) == ("9", None, "2")
+    assert merged.title == "2"
+
+
 def test_custom_values_are_brought_together(session: Session, lead: User) -> None:
     kept = make_customer(session, owner=lead, custom={"f1": "a", "f2": 5})
     merged = make_customer(session, owner=lead, custom={"f2": 7, "f3": ["c1"]})

@@ -29,11 +29,12 @@ from crm.customers.models import (
 from crm.customers.queries import duplicates as pairs
 from crm.customers.queries.records import is_live
 from crm.customers.rules import duplicates as rules
+from crm.customers.rules import normalise
 from crm.customers.rules.duplicates import Confidence, Known, Reason, Side
 from crm.users import policies
 from crm.users.models import User
 
-PAGE = 1_000
+PAGE = 250  # a step holds the lock of SQLite for well below a second
 OVER = (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED)
 
 Pair = tuple[int, int]
@@ -60,6 +61,9 @@ def advance(session: Session, now: datetime) -> bool:
     Everybody is looked through once; from then on those whom an import has met. Who is made or
     edited by hand is looked at there and then.
     """
+    # The dictionary of readings loads for seconds: before the first statement, which on SQLite
+    # takes the lock that every other writer waits for.
+    normalise.pinyin("查重")
     search = _next_search(session, now)
     if search is None:
         return False
@@ -293,11 +297,8 @@ def _judged(session: Session, reasons: Mapping[Pair, set[Reason]]) -> Mapping[Pa
 
 def _forget(session: Session, ids: Sequence[int], *, keep: Collection[Pair]) -> None:
     """Open suggestions about these customers that nothing speaks for any more."""
-    about = or_(
-        bulk.among(session, DuplicatePair.a_id, ids), bulk.among(session, DuplicatePair.b_id, ids)
-    )
     known = select(DuplicatePair.id, DuplicatePair.a_id, DuplicatePair.b_id).where(
-        about, DuplicatePair.state == PairState.OPEN
+        DuplicatePair.id.in_(pairs.about(session, ids)), DuplicatePair.state == PairState.OPEN
     )
     gone = [row.id for row in session.execute(known) if (row.a_id, row.b_id) not in keep]
     if gone:

@@ -98,7 +98,7 @@ def _restore_facts(session: Session, item: CustomerMerge, now: datetime) -> None
     # A number belongs to one record at a time: first nobody has it.
     if "external_id" in back:
         session.execute(update(table).where(kept).values(external_id=None, source=""))
-    own = unpack(table, item.snapshot["merged"])
+    own = _own_facts(session, item)
     session.execute(
         update(table).where(merged).values(own | {"merged_into_id": None, "version": version})
     )
@@ -112,6 +112,20 @@ def _restore_facts(session: Session, item: CustomerMerge, now: datetime) -> None
                 StageChange.at == item.at,
             )
         )
+
+
+def _own_facts(session: Session, item: CustomerMerge) -> dict[str, Any]:
+    """The merged record's facts; a number that another customer has got since stays with that."""
+    own = unpack(bulk.table(Customer), item.snapshot["merged"])
+    taken = select(Customer.id).where(
+        Customer.source == own["source"],
+        Customer.external_id == own["external_id"],
+        Customer.id.not_in((item.kept_id, item.merged_id)),
+    )
+    if own["external_id"] is not None and session.scalar(taken) is not None:
+        own["name"] = own["name"] or own["external_id"]
+        own["external_id"] = None
+    return own
 
 
 def _unchanged(
