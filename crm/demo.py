@@ -26,6 +26,7 @@ from crm.customers.models import (
     Customer,
     FieldKind,
     ImportKind,
+    OpportunityStage,
     Segment,
     Tag,
     TagColour,
@@ -33,7 +34,9 @@ from crm.customers.models import (
 from crm.customers.services import (
     custom_fields,
     importing,
+    opportunities,
     persons,
+    pool,
     scores,
     segment_tracking,
     segments,
@@ -52,47 +55,15 @@ LEFT_OPEN = 0.12  # the share of due contacts that stays overdue
 #: Phones 1 nn 0000 nnnn with a last block that counts up: invented, never to be dialled.
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
 GIVEN = (
-    "子涵",
-    "雨桐",
-    "浩然",
-    "欣怡",
-    "梓轩",
-    "诗涵",
-    "宇航",
-    "佳怡",
-    "明哲",
-    "若溪",
-    "文博",
-    "晓雯",
-    "思远",
-    "嘉树",
-    "静姝",
-    "一凡",
-    "知遥",
-    "曼宁",
-    "海涛",
-    "丽",
-    "岚",
-    "建国",
-    "志明",
+    "子涵", "雨桐", "浩然", "欣怡", "梓轩", "诗涵", "宇航", "佳怡", "明哲", "若溪", "文博",
+    "晓雯", "思远", "嘉树", "静姝", "一凡", "知遥", "曼宁", "海涛", "丽", "岚", "建国", "志明",
     "晚晴",
-)
+)  # fmt: skip
 SHOPS = (
-    "远山民宿",
-    "蓝湾精品酒店",
-    "禾岸整装设计",
-    "栖木生活馆",
-    "观澜会所",
-    "青舍公寓",
-    "云杉设计工作室",
-    "半亩花田民宿",
-    "听雨茶舍",
-    "松间酒店",
-    "南栀生活",
-    "拾光家居馆",
-    "白鹭公寓",
-    "木棉酒店",
-)
+    "远山民宿", "蓝湾精品酒店", "禾岸整装设计", "栖木生活馆", "观澜会所", "青舍公寓",
+    "云杉设计工作室", "半亩花田民宿", "听雨茶舍", "松间酒店", "南栀生活", "拾光家居馆",
+    "白鹭公寓", "木棉酒店",
+)  # fmt: skip
 CITIES = ("杭州", "上海", "苏州", "宁波", "南京", "广州", "深圳", "厦门", "成都", "武汉")
 SOURCES = ("门店", "小红书", "官网表单", "老客转介绍", "抖音直播", "展会")
 TAGS = ("民宿", "酒店", "设计师", "经销", "高复购", "亲子", "金卡", "银卡", "双11 首购")
@@ -120,6 +91,8 @@ WAYS = (
 )
 WEIGHTS = (26, 22, 18, 14, 8, 8, 4)
 NOTES = ("问了尺寸和交期", "想看亚麻色卡", "下周到店看样", "等月底预算", "")
+DEALS = ("布草更新", "软装整包", "窗帘定制", "年度框架")
+DEAL_STAGES = (*OpportunityStage, OpportunityStage.CONTACT, OpportunityStage.QUOTE)
 EAST, SOUTH = "华东组", "华南组"
 
 
@@ -153,6 +126,8 @@ def make(sessions: Sessions, *, now: datetime) -> Iterator[str]:
     shop.groups_and_persons()
     shop.read_in(ImportKind.ORDERS, shop.order_rows())
     shop.segments()
+    shop.pool_rules()
+    shop.opportunities()
     shop.running_activity()
     shop.planned_activity()
     yield "The demo shop is ready. Sign in with (this is shown once):"
@@ -295,6 +270,32 @@ class _Shop:
             for days in (10, 3, 0):
                 at = self._now - timedelta(days=days)
                 segment_tracking.look(session, segment, now=at)
+
+    def pool_rules(self) -> None:
+        """Customers go back to the pool after a month of silence."""
+        rules = pool.PoolRules(most_owned=80, return_after_days=30, cool_down_days=7)
+        with self._sessions.begin() as session:
+            pool.change(session, rules, by=self._user(session, "孙立"), now=self._now)
+
+    def opportunities(self) -> None:
+        """Deals with some of the shops, most of them open."""
+        with self._sessions.begin() as session:
+            today = company(session).day_of(self._now)
+            shops = select(Customer).where(Customer.company != "", Customer.owner_id.is_not(None))
+            for place, customer in enumerate(
+                session.scalars(shops.order_by(Customer.id).limit(24))
+            ):
+                stage = DEAL_STAGES[place % len(DEAL_STAGES)]
+                deal = opportunities.Deal(
+                    title=f"{customer.company} {DEALS[place % len(DEALS)]}",
+                    stage=stage,
+                    amount_fen=self._random.choice((1_280_000, 2_460_000, 5_800_000, 9_600_000)),
+                    entered_on=today - timedelta(days=10 + place * 3),
+                    expected_on=today + timedelta(days=5 + place * 2),
+                    lost_reason="选了报价更低的一家" if stage is OpportunityStage.LOST else "",
+                )
+                owner = session.get_one(User, customer.owner_id)
+                opportunities.create(session, customer, deal, by=owner, now=self._now)
 
     def running_activity(self) -> None:
         """Launched nine days ago, contacts planned by the worker's own step, many logged since."""

@@ -9,7 +9,7 @@ from crm.customers import queries
 from crm.customers.queries import lifecycle
 from crm.customers.rules.stages import StageTerms
 from crm.customers.schemas.customers import StageIn
-from crm.customers.schemas.stages import StageMovesOut, RulesByProgramIn, RulesOut
+from crm.customers.schemas.stages import RulesByProgramIn, RulesOut, StageMovesOut
 from crm.customers.services import lifecycle as services
 from crm.customers.services import stages
 from crm.customers.services.lifecycle import NewRules

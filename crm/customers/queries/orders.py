@@ -13,7 +13,7 @@ from crm.users import policies
 from crm.users.models import User
 
 PAGE = 50
-SHOWN = 6  # on a customer's record
+SHOWN = 4  # on a customer's record
 NEWEST_FIRST = paging.Order("ordered-down", Order.ordered_at, Order.id, descending=True)
 
 
