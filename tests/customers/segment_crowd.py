@@ -16,6 +16,8 @@ from crm.customers.models import (
     Customer,
     CustomerKind,
     CustomerScores,
+    Opportunity,
+    OpportunityStage,
     OrderLine,
     OrderStatus,
     PurchasingPower,
@@ -24,6 +26,8 @@ from crm.customers.models import (
     Stage,
     StageChange,
     StageReason,
+    TagGroup,
+    TagPlace,
 )
 from crm.customers.services import stats
 from crm.followups.models import FollowUp, Outcome
@@ -32,7 +36,7 @@ from crm.users.models import User
 from tests.conftest import NOW
 from tests.customers.segment_oracle import ZONE, Facts, Json, Went, matches
 from tests.factories.activities import make_activity, make_plan, make_segment
-from tests.factories.customers import make_customer, make_order
+from tests.factories.customers import make_customer, make_order, make_tag
 from tests.factories.users import make_user
 
 SIZE = 70
@@ -74,6 +78,7 @@ class Crowd:
     owners: list[int] = field(default_factory=list)
     activities: list[int] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
     chance: random.Random = field(default_factory=lambda: random.Random(2026))
     numbers: Any = field(default_factory=lambda: count(1))
 
@@ -86,7 +91,11 @@ class Crowd:
         if "field" not in rule:
             return {key: self.with_ids(inner) for key, inner in rule.items()}
         name = rule["field"]
-        known = {"owner": self.owners, "segment": self.segments}.get(name)
+        known = {
+            "owner": self.owners,
+            "segment": self.segments,
+            "tag_group": self.groups,
+        }.get(name)
         if name.startswith("activity"):
             known = self.activities
         if known is None or "value" not in rule:
@@ -108,10 +117,13 @@ def gather(session: Session) -> Crowd:
     crowd.owners = [one.id for one in people]
     session.add(Policy(id=1, caps=[], cool_down_days=3, created_at=NOW))
     running = _activities(session, crowd, people[0])
+    grouped = _tag_groups(session, crowd)
     for _ in range(SIZE):
         facts = _record(crowd)
         customer = _customer(session, facts)
         crowd.people[customer.id] = Facts(facts)
+        facts["tag_group"] = frozenset(grouped[tag] for tag in facts["tag"] if tag in grouped)
+        _opportunities(session, crowd, customer, facts)
         _orders(session, crowd, customer, facts)
         _scores(session, crowd, customer, facts)
         _stages(session, crowd, customer, facts)
@@ -185,6 +197,47 @@ def _customer(session: Session, facts: dict[str, Any]) -> Customer:
         sex=facts["sex"] and Sex(facts["sex"]),
         purchasing_power=facts["purchasing_power"] and PurchasingPower(facts["purchasing_power"]),
     )
+
+
+def _tag_groups(session: Session, crowd: Crowd) -> dict[str, int]:
+    """Two groups, by the names of their tags; some tags are in none."""
+    members = {"会员": ("VIP", "老客"), "行业": ("批发",)}
+    found = {}
+    for name, tags in members.items():
+        group = TagGroup(name=name, created_at=NOW)
+        session.add(group)
+        session.flush()
+        crowd.groups.append(group.id)
+        for tag in tags:
+            session.add(TagPlace(tag_id=make_tag(session, tag).id, group_id=group.id))
+            found[tag] = group.id
+    return found
+
+
+def _opportunities(
+    session: Session, crowd: Crowd, customer: Customer, facts: dict[str, Any]
+) -> None:
+    chance = crowd.chance
+    wanted = []
+    for _ in range(chance.choice([0, 0, 1, 2])):
+        stage = chance.choice(list(OpportunityStage))
+        amount = chance.choice([0, 30_000, 60_000])
+        wanted += [amount] if stage.is_open else []
+        session.add(
+            Opportunity(
+                customer_id=customer.id,
+                title="商机",
+                stage=stage,
+                amount_fen=amount,
+                closed_on=None if stage.is_open else NOW.date(),
+                created_at=NOW,
+                updated_at=NOW,
+            )
+        )
+    facts |= {
+        "has_open_opportunity": bool(wanted),
+        "open_opportunity_amount": Fraction(sum(wanted), 100),
+    }
 
 
 def _orders(session: Session, crowd: Crowd, customer: Customer, facts: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from crm.customers.models import Customer, Opportunity
 from crm.customers.segment_fields.fields import SegmentField
 from crm.customers.segment_fields.kinds import Kind
 
+GROUP = N_("Opportunities")
+
 
 def _is_open() -> ColumnElement[bool]:
     return Opportunity.closed_on.is_(None)
@@ -21,6 +23,7 @@ OPPORTUNITIES = (
         .where(Opportunity.customer_id == Customer.id, _is_open())
         .correlate(Customer)
         .exists(),
+        group=GROUP,
     ),
     SegmentField(
         name="open_opportunity_amount",
@@ -30,5 +33,6 @@ OPPORTUNITIES = (
         .where(Opportunity.customer_id == Customer.id, _is_open())
         .correlate(Customer)
         .scalar_subquery(),
+        group=GROUP,
     ),
 )
