@@ -181,7 +181,7 @@ def test_a_workbook_keeps_texts_as_texts(session: Session, sessions: sessionmake
     sheet = _sheet(path)
     assert "<f>" not in sheet
     assert "13800136217</t>" in sheet
-    assert "<v>1234.5</v>" in sheet
+    assert "<v>1234.50</v>" in sheet
 
 
 def test_a_file_is_its_makers_alone_and_only_while_his_rights_last(

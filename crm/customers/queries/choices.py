@@ -3,7 +3,7 @@
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from crm.customers.models import Customer, Tag
+from crm.customers.models import Customer, Segment, Tag
 from crm.customers.queries.records import is_live
 from crm.users import policies
 from crm.users.models import User
@@ -17,6 +17,12 @@ def every_tag() -> Select[Tag]:
 
 def tags(session: Session) -> list[str]:
     return list(session.scalars(select(Tag.name).order_by(Tag.name).limit(MOST)))
+
+
+def segments(session: Session) -> list[tuple[int, str]]:
+    """Id and name: a segment describes customers and shows none."""
+    found = select(Segment.id, Segment.name).order_by(Segment.name).limit(MOST)
+    return [(row.id, row.name) for row in session.execute(found)]
 
 
 def regions(session: Session) -> list[str]:

@@ -105,6 +105,7 @@ def conditions() -> ResponseReturnValue:
         own_fields=[(one.name, one.label) for one in custom_fields.shown(session)],
         stages=stage_choices(),
         tags=choices.tags(session),
+        segments=choices.segments(session),
         regions=choices.regions(session),
         owners=[(owner.id, owner.name) for owner in owners],
         nexts=[(one.value, label) for one, label in NEXTS.items()],

@@ -133,7 +133,7 @@ def hidden_fields(state: ListState) -> list[tuple[str, str]]:
 
 def carried(state: ListState) -> list[tuple[str, str]]:
     """What the form of conditions carries along: it asks for the rest itself."""
-    kept = {"view", "edited", "columns", "tab", "q", "segment", "sort", "down"}
+    kept = {"view", "edited", "columns", "tab", "q", "sort", "down"}
     return [
         (name, value)
         for name, value in _pairs(state, {})
