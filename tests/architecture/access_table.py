@@ -379,7 +379,6 @@ ROWS: dict[str, Row] = {
     "imports.cancel": of("import", IMPORT_SIGHT, IMPORT),
     "imports.refused": of("import", IMPORT_SIGHT, IMPORT),
     "search.index": SIGNED_IN,
-    # duplicates: whoever may merge decides; the pairs of others do not exist for him
     "duplicates.index": only(LEADS),
     "duplicates.new_dismissal": only(LEADS),
     "duplicates.dismiss": of("pairs", PAIR_SIGHT, ASSIGN, in_body=True),
