@@ -5,16 +5,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from crm.core.audit import AuditEntry
 from crm.core.errors import Conflict, Invalid, NotAllowed
 from crm.customers import queries as customer_queries
+from crm.customers.forms.segments import Words
 from crm.customers.models import Customer, CustomField, FieldKind
 from crm.customers.queries import custom_fields as queries
 from crm.customers.queries import listing, segments
 from crm.customers.queries.listing import Filters
+from crm.customers.segment_fields.registry import registry_of
 from crm.customers.services import custom_fields, customers
 from crm.customers.services import segments as segment_services
 from crm.customers.services.custom_fields import DefineField, ReviseField
@@ -312,3 +315,35 @@ def test_age_and_birthday_are_counted_by_the_companys_day(session: Session) -> N
     assert ask("age", "is_empty") == {"不知"}
     assert ask("birthday", "before", f"1996-{today:%m}-{today.day + 1:02}") == {"三十"}
     assert ask("birthday", "is_filled") == {"三十", "二十九"}
+
+
+SAID: list[tuple[FieldKind, str, object, str, str]] = [
+    (FieldKind.NUMBER, "at_least", "12.5", "问 is at least 12.5", "问: 12.5"),
+    (FieldKind.NUMBER, "between", ["-3", "12.5"], "问 is from -3 to 12.5", "问: 12.5"),
+    (FieldKind.MONEY, "at_least", "1234.50", "问 is at least ¥1,234.50", "问: ¥1,234.50"),
+    (FieldKind.DATE, "since", "2026-11-01", "问 is on 2026-11-01 or later", "问: 2026-11-01"),
+    (FieldKind.CHOICE, "any_of", ["c1"], "问 is 干性", "问: 干性"),
+    (FieldKind.MULTI_CHOICE, "any_of", ["c3"], "问 is 敏感", "问: 干性, 敏感"),
+    (FieldKind.YES_NO, "is", True, "问: yes", "问: yes"),
+    (FieldKind.PHONE, "contains", "138", "问 contains “138”", "问: 138****8000"),
+    (FieldKind.EMAIL, "contains", "li@", "问 contains “li@”", "问: l***@example.com"),
+]
+
+
+@pytest.mark.parametrize("said", SAID, ids=lambda said: f"{said[0].value}-{said[1]}")
+def test_a_rule_is_read_aloud_and_shows_what_the_customer_has(
+    app: Flask, session: Session, said: tuple[FieldKind, str, object, str, str]
+) -> None:
+    kind, operator, value, sentence, own = said
+    field = make_field(session, kind, "问", choices=SKIN)
+    one = next(row for row in KINDS if row[0] is kind)[1]
+    customer = make_customer(session, custom={field.key: one})
+    other = make_customer(session, name="空")
+    session.commit()
+    rule = _rule(field, operator, value)
+    with app.test_request_context(headers={"Accept-Language": "en"}):
+        words = Words(session, registry_of(session))
+        found = segments.verdicts(session, rule, [customer.id, other.id], now=NOW)
+        assert words.sentence(segments.parse(session, rule)) == sentence
+        assert words.own(found[customer.id].answers[0]) == own
+        assert words.own(found[other.id].answers[0]) == "问: none"

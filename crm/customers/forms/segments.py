@@ -266,5 +266,6 @@ class Words:
         if field.kind in {Kind.MONEY, Kind.MONEY_IN_DAYS}:
             return filters.money(money.parse_fen(str(value)))
         if shape in {Shape.NUMBER, Shape.NUMBERS, Shape.NUMBER_DAYS}:
-            return filters.number(int(value or 0))
+            text = str(value or 0)
+            return filters.number(int(text)) if text.isdecimal() else text
         return str(value)

@@ -19,9 +19,11 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.interfaces import ORMOption
 
 from crm.core.errors import NotFound
+from crm.core.phones import mask_phone
 from crm.customers.models import Customer, CustomField, FieldKind
 from crm.customers.models.fields import PREFIX
 from crm.customers.rules import custom_values
+from crm.customers.rules.masking import mask_email
 from crm.customers.segment_fields import Kind
 from crm.customers.segment_fields.typed import TypedField
 
@@ -141,11 +143,44 @@ def _as_segment_field(field: CustomField) -> TypedField:
         label=field.label,
         kind=_KINDS[field.kind],
         column=expression(field),
+        stored=None if _teller(field) else _stored(field),
+        tells=_teller(field),
         may_be_empty=True,
         options=lambda _session: offered,
         holds=_holder(field) if field.kind is FieldKind.MULTI_CHOICE else None,
         value=_reader(field),
     )
+
+
+def _stored(field: CustomField) -> ColumnElement[Any]:
+    """What is shown of it beside a condition; decimals do not pass through a float."""
+    if field.kind is FieldKind.NUMBER:
+        held: ColumnElement[Any] = Customer.custom[field.key].as_string()
+        return held
+    return expression(field)
+
+
+def _teller(
+    field: CustomField,
+) -> Callable[[Session, Sequence[int]], Mapping[int, Sequence[str]]] | None:
+    """Values that are no plain column: several choices, and addresses, which a reason masks."""
+    ways: dict[FieldKind, Callable[[Any], Sequence[str]]] = {
+        FieldKind.MULTI_CHOICE: lambda value: value,
+        FieldKind.PHONE: lambda value: [mask_phone(value)],
+        FieldKind.EMAIL: lambda value: [mask_email(value)],
+    }
+    way = ways.get(field.kind)
+    if way is None:
+        return None
+
+    def tells(session: Session, customer_ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
+        held = select(Customer.id, Customer.custom).where(Customer.id.in_(customer_ids))
+        return {
+            customer_id: way(custom[field.key]) if field.key in custom else []
+            for customer_id, custom in session.execute(held)
+        }
+
+    return tells
 
 
 def _reader(field: CustomField) -> Callable[[object], Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, true
+from sqlalchemy import ColumnElement, and_, true
 
 from crm.core.errors import Invalid
 from crm.customers.segment_fields import clauses, kinds
@@ -16,12 +16,13 @@ from crm.customers.segment_fields.kinds import Kind, Operator, Shape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedField(SegmentField):
-    """`value` reads one value into the form in which it is stored.
+    """`value` reads one value into the form in which it is stored; `stored` is that in SQL.
 
     A yes or no that nobody has said is neither: it is empty.
     """
 
     value: Callable[[object], Any]
+    stored: Any = None
 
     def read(self, operator: Operator, value: object) -> Read:
         """The value in its one written form. Raises Invalid."""
@@ -36,6 +37,12 @@ class TypedField(SegmentField):
                 raise Invalid("segments.range_reversed", low=low, high=high)
             return low, high
         return kinds.read_nothing(value)
+
+    def own_value(self, operator: Operator, value: Read, asked: Asked) -> ColumnElement[Any] | None:
+        """As it is stored: a number keeps its decimals."""
+        del operator, value, asked
+        found: ColumnElement[Any] | None = self.stored
+        return found
 
     def _number(self, value: object) -> str:
         text = kinds.read_text(str(value) if isinstance(value, int | float) else value)
