@@ -14,6 +14,7 @@ from crm.customers.models import (
     DuplicatePair,
     DuplicateSearch,
     ImportKind,
+    ImportState,
     KeyKind,
     PairState,
 )
@@ -26,6 +27,7 @@ from crm.customers.services.importing import NewImport
 from tests.conftest import NOW
 from tests.counting import count_queries
 from tests.factories.customers import make_customer
+from tests.factories.imports import make_import
 from tests.factories.users import make_admin, make_lead, make_rep, make_team
 
 A_PERSON = Side(CustomerKind.PERSON, "", None)
@@ -181,6 +183,16 @@ def test_whom_an_import_met_is_looked_at_when_it_is_over(session: Session, tmp_p
     [pair] = look_at_all(session)
     assert pair.strength == Confidence.LIKELY  # the shop tells them apart by numbers
     assert session.scalar(select(func.count()).select_from(DuplicateSearch)) == 2
+
+
+def test_earlier_imports_are_not_walked_one_by_one_beside_everybody(session: Session) -> None:
+    admin = make_admin(session)
+    for _ in range(3):
+        make_import(session, owner=admin).state = ImportState.DONE
+    session.flush()
+    duplicates.advance(session, NOW)
+    assert not duplicates.advance(session, NOW)
+    assert session.scalars(select(DuplicateSearch.finished_at).distinct()).all() == [NOW]
 
 
 def test_a_contact_persons_phone_speaks_for_the_company(session: Session) -> None:

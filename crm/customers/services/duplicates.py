@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any
 
-from sqlalchemy import Select, String, and_, cast, delete, func, or_, select
+from sqlalchemy import Select, String, and_, cast, delete, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
 from crm.core import bulk
@@ -159,11 +159,20 @@ def _next_search(session: Session, now: datetime) -> DuplicateSearch | None:
         return search
     everybody = select(DuplicateSearch.id).where(DuplicateSearch.import_id.is_(None))
     if session.scalar(everybody) is None:
+        _leave_to_everybody(session, now)
         return _begin(session, None, now)
     met = select(DuplicateSearch.id).where(DuplicateSearch.import_id == Import.id)
     waiting = select(Import.id).where(Import.state.in_(OVER), ~met.exists())
     import_id = session.scalar(waiting.order_by(Import.id).limit(1))
     return None if import_id is None else _begin(session, import_id, now)
+
+
+def _leave_to_everybody(session: Session, now: datetime) -> None:
+    """Whom earlier imports met is looked at with everybody, not once more for each import."""
+    at = literal(now, DuplicateSearch.created_at.type)
+    columns = ["import_id", "position", "created_at", "finished_at"]
+    over = select(Import.id, literal(0), at, at).where(Import.state.in_(OVER))
+    session.execute(insert(DuplicateSearch).from_select(columns, over))
 
 
 def _begin(session: Session, import_id: int | None, now: datetime) -> DuplicateSearch:
