@@ -19,7 +19,8 @@ from crm.customers.rules import segments as rules
 from crm.customers.segment_fields import SegmentField
 from tests.conftest import NOW
 from tests.counting import count_queries
-from tests.customers.segment_crowd import TAGS, TEXTS, Crowd, gather
+from tests.customers.segment_crowd import TAGS, gather
+from tests.customers.segment_happenings import TEXTS, Crowd
 from tests.customers.segment_oracle import ZONE, Json, members
 from tests.factories.customers import make_customer
 from tests.factories.users import make_user

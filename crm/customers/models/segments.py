@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, column, text
+from sqlalchemy import ForeignKey, Index, String, Text, column, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.core.db import Model, PrimaryKey, PublicId
@@ -25,7 +25,7 @@ class Segment(Model):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
-    is_tracked: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    is_tracked: Mapped[bool] = mapped_column(default=True, server_default=literal_column("true"))
     tracked_at: Mapped[datetime | None]  # when it was last seen who came and who left
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
