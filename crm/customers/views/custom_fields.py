@@ -123,12 +123,12 @@ def _index(form: FieldForm, *, status: int = 200) -> ResponseReturnValue:
         fields=[one for one in every if not one.is_archived],
         archived=[one for one in every if one.is_archived],
         kinds=forms.KINDS,
-        filled=queries.filled(session),
         most=queries.MOST,
     )
 
 
 def _edit(item: CustomField, form: FieldEditForm, *, status: int = 200) -> ResponseReturnValue:
+    count = queries.filled(context.session(), item)
     return page(
         "fields/edit.html",
         status=status,
@@ -136,6 +136,7 @@ def _edit(item: CustomField, form: FieldEditForm, *, status: int = 200) -> Respo
         form=form,
         kind=forms.KINDS[item.kind],
         has_choices=forms.has_choices(item),
+        filled=f"{queries.COUNTED}+" if count > queries.COUNTED else count,
     )
 
 
