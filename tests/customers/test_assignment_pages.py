@@ -97,10 +97,15 @@ def test_ticked_customers_come_in_by_a_form(
     customer = make_customer(session)
     client = client_for(lead)
 
-    answer = client.post("/assignments/preview", data={"customer_ids": customer.id, "_start": "1"})
+    answer = client.post(
+        "/assignments/preview",
+        data={"customer_ids": customer.id, "_start": "1", "list": "tab=mine"},
+        headers={"HX-Request": "true"},
+    )
 
     assert answer.status_code == 200
     assert "Assign 1 customer" in answer.get_data(as_text=True)
+    assert "<html" in answer.get_data(as_text=True)
 
 
 def test_the_page_without_anybody_to_give_to_says_so(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +16,14 @@ from crm.core.errors import Invalid, NotAllowed
 from crm.customers.models import (
     Channel,
     Customer,
+    ImportKind,
     Stage,
     StageChange,
     StageReason,
     StageRules,
     StageRun,
 )
-from crm.customers.services import lifecycle, stages
+from crm.customers.services import importing, lifecycle, stages
 from crm.customers.services.lifecycle import NewRules
 from crm.customers.services.stages import ChangeStage
 from crm.followups import services as followups
@@ -316,3 +318,23 @@ def test_a_program_reads_changes_and_tries_the_rules(
     session.refresh(customer)
     assert customer.stage is Stage.LOST
     assert session.scalar(select(func.count()).select_from(StageChange)) == 1
+
+
+def test_every_imported_customer_lands_in_exactly_one_stage(
+    session: Session, now: datetime, tmp_path: Path
+) -> None:
+    admin = make_admin(session)
+    path = tmp_path / "客户.csv"
+    path.write_text("姓名,手机\n甲,13800138001\n乙,13800138002\n丙,13800138003\n", "utf-8")
+    wanted = importing.NewImport(kind=ImportKind.CUSTOMERS, path=path, file_name=path.name)
+    item = importing.start(session, wanted, by=admin, now=now)
+    while importing.advance_one(session, item, now):
+        pass
+
+    rows = session.execute(
+        select(Customer.stage, func.count(StageChange.id))
+        .join(StageChange, StageChange.customer_id == Customer.id)
+        .where(StageChange.after == Customer.stage, StageChange.before.is_(None))
+        .group_by(Customer.id, Customer.stage)
+    ).all()
+    assert [tuple(row) for row in rows] == [(Stage.PROSPECT, 1)] * 3

@@ -72,9 +72,10 @@ def preview() -> ResponseReturnValue:
     """The split as it would be now; nothing is kept. Also where ticked customers come in."""
     policies.require(current_user(), ACT)
     context.only_read()
-    wanted = _sent()
     if request.form.get("_start"):
-        wanted = Share(way=Way.EVEN, rep_ids=_every_rep(), customer_ids=wanted.customer_ids)
+        ids = request.form.getlist("customer_ids", type=int)
+        return _page(Share(way=Way.EVEN, rep_ids=_every_rep(), customer_ids=ids), is_whole=True)
+    wanted = _sent()
     return _page(wanted)
 
 
@@ -153,7 +154,7 @@ def _ways() -> dict[Way, Any]:
     return {way: label for way, label, _sentence in WAYS}
 
 
-def _page(wanted: Share, refusal: DomainError | None = None) -> Response:
+def _page(wanted: Share, refusal: DomainError | None = None, *, is_whole: bool = False) -> Response:
     """The form with the split beside it; a refusal is shown with what would come out now."""
     shown: Preview | None = None
     problem = errors.message(refusal) if refusal else ""
@@ -167,7 +168,7 @@ def _page(wanted: Share, refusal: DomainError | None = None) -> Response:
     )
     return page(
         "assignments/new.html",
-        "assignments/_split.html",
+        None if is_whole else "assignments/_split.html",
         status=errors.STATUS[type(refusal)] if refusal else 200,
         wanted=wanted,
         segment=segment,
