@@ -9,9 +9,9 @@ from flask_babel import lazy_gettext as _l
 
 from crm.customers.forms.customers import LABELS
 from crm.customers.models import Customer, CustomField, names
-from crm.customers.rules import custom_values
 from crm.customers.rules import merging as rules
 from crm.customers.rules.merging import Face
+from crm.customers.schemas.custom_fields import display
 from crm.customers.schemas.merges import MergeFormIn, Merging
 from crm.web import filters
 from crm.web.forms import Form
@@ -79,7 +79,7 @@ def _text(name: str, value: Any, customer: Customer, field: CustomField | None) 
     if name == "external_id":
         return " · ".join(one for one in (customer.source, str(value)) if one)
     if field is not None:
-        return custom_values.as_text(field, value)
+        return display(field, value, is_full=True)
     if name == "phone":
         return filters.phone(value)
     return gettext("Yes") if value is True else _named(value)

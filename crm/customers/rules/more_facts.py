@@ -14,7 +14,8 @@ MOST_POINTS = 10**12
 
 SEX_WORDS = {
     "男": Sex.MALE, "女": Sex.FEMALE, "其他": Sex.OTHER, "先生": Sex.MALE, "女士": Sex.FEMALE,
-    "m": Sex.MALE, "f": Sex.FEMALE, **{sex.value: sex for sex in Sex},
+    "m": Sex.MALE, "f": Sex.FEMALE, "nonbinary": Sex.OTHER, "non-binary": Sex.OTHER,
+    **{sex.value: sex for sex in Sex},
 }  # fmt: skip
 POWER_WORDS = {
     "低": PurchasingPower.LOW, "中": PurchasingPower.MEDIUM, "高": PurchasingPower.HIGH,
