@@ -19,6 +19,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.interfaces import ORMOption
 
 from crm.core.errors import NotFound
+from crm.core.messages import N_
 from crm.core.phones import mask_phone
 from crm.customers.models import Customer, CustomField, FieldKind
 from crm.customers.models.fields import PREFIX
@@ -29,6 +30,8 @@ from crm.customers.segment_fields.typed import TypedField
 
 MOST = 200
 COUNTED = 1_000
+#: What heads them among the fields of a rule.
+GROUP = N_("Fields of your own")
 _REMEMBERED = "custom_fields"
 
 _KINDS = {
@@ -147,6 +150,7 @@ def _as_segment_field(field: CustomField) -> TypedField:
         options=lambda _session: offered,
         holds=_holder(field) if field.kind is FieldKind.MULTI_CHOICE else None,
         value=_reader(field),
+        group=GROUP,
     )
 
 
