@@ -58,14 +58,12 @@ def test_a_lead_works_the_list(house: House, open_page: OpenPage) -> None:
 def test_the_list_is_well_on_a_phone(house: House, open_page: OpenPage) -> None:
     page = open_page(house.address, PHONE, dark=True)
     sign_in(page, house.lead)
-    for path in (
-        "/customers/?tab=all",
-        "/customers/columns/?tab=all",
-        "/exports/",
-        "/customers/acts/",
-    ):
-        page.goto(house.address + path)
+    for path in ("?tab=all", "columns/?tab=all", "acts/"):
+        page.goto(f"{house.address}/customers/{path}")
         is_well(page)
+    page.goto(f"{house.address}/exports/")
+    is_well(page)
+    expect(page.get_by_text("No exports yet")).to_be_visible()
 
 
 def keep_a_view(page: Page) -> None:
