@@ -12,6 +12,9 @@ ERRORS: dict[str, str] = {
     "core.not_allowed": N_("Your role does not allow this."),
     "core.invalid": N_("Some fields need another look; nothing was saved and your text is kept."),
     "core.stale": N_("Somebody changed this record since you opened it; your text is kept."),
+    "core.taken": N_(
+        "Somebody has just saved the same. Nothing of yours was saved; look again and repeat."
+    ),
     "core.csrf": N_(
         "This page is too old to be sent. Reload it and send again; your text is kept."
     ),

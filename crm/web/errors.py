@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import (
     HTTPException,
@@ -42,6 +42,8 @@ STATUS: dict[type[DomainError], int] = {
 }
 #: PostgreSQL's number or time out of range; None is the driver's own refusal of a zero byte.
 BEYOND = frozenset({"22003", "22008", None})
+#: How each database names a row that is there already.
+UNIQUE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 HTTP_CODES = {
     400: "core.bad_request",
     403: "core.not_allowed",
@@ -94,8 +96,9 @@ def answer(error: Exception) -> Response:
 def _as_refusal(error: Exception) -> tuple[DomainError, int]:
     if isinstance(error, DomainError):
         return error, STATUS[type(error)]
-    if isinstance(error, StaleDataError):
-        return Conflict("core.stale"), 409
+    if isinstance(error, StaleDataError) or _is_taken(error):
+        log.warning("request %s was second", context.request_id(), exc_info=error)
+        return Conflict("core.taken" if _is_taken(error) else "core.stale"), 409
     if isinstance(error, OperationalError) and _is_busy(error):
         return Unavailable("core.busy", retry_after=2), 503
     if isinstance(error, HTTPException) and not isinstance(error, InternalServerError):
@@ -164,6 +167,14 @@ def _shape(code: str, text: str, fields: dict[str, Any], status: int) -> Respons
 def _is_busy(error: OperationalError) -> bool:
     text = str(error.orig)
     return "locked" in text or "lock timeout" in text or "could not obtain lock" in text
+
+
+def _is_taken(error: Exception) -> bool:
+    """Two saved the same at once, and the database let one of them: services look before that."""
+    if not isinstance(error, IntegrityError):
+        return False
+    said = {getattr(error.orig, name, "") for name in ("sqlstate", "sqlite_errorname")}
+    return bool(said & UNIQUE)
 
 
 def _is_beyond_any_row(error: Exception) -> bool:

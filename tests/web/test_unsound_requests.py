@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crm.core.jobs import Lease
-from crm.customers.models import Segment
+from crm.customers.models import Segment, Tag
 from crm.users.models import User
 from crm.web import context
 from crm.web.security import LARGEST_BODY
@@ -68,9 +68,9 @@ def test_a_failed_write_is_told_to_who_is_signed_in(own_app: Flask, session: Ses
     headers = bearer(session, make_rep(session))
     session.commit()
     answer = own_app.test_client().post("/api/v1/test/broken", headers=headers)
-    assert answer.status_code == 500
+    assert answer.status_code == 409
     assert answer.json is not None
-    assert answer.json["code"] == "core.unexpected"
+    assert answer.json["code"] == "core.taken"
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,21 @@ def test_a_page_that_is_no_address_leads_to_the_workbench(
     browser = client_for(rep)
     answer = browser.post("/followups/", data=contact, headers={"Referer": "http://[::1"})
     assert (answer.status_code, answer.location) == (303, "/followups/")
+
+
+def test_who_loses_a_race_for_the_same_name_is_told_so(own_app: Flask, session: Session) -> None:
+    """What a service looked for in vain may be there when the database is told."""
+
+    @own_app.post("/test/taken")
+    def taken() -> str:
+        session = context.session()
+        for _ in range(2):
+            session.add(Tag(name="金卡", created_at=NOW))
+            session.flush()
+        return ""
+
+    client = own_app.test_client()
+    answer = client.post("/test/taken")
+    assert answer.status_code == 409
+    assert "just saved the same" in answer.get_data(as_text=True)
+    assert session.scalar(select(func.count()).select_from(Tag)) == 0
