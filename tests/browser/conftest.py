@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 from typing import Final
 
@@ -18,10 +19,20 @@ from tests.conftest import skip
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (390, 844)
 
+#: A browser that leaves a page drops answers under way; the server leaves their files, half sent,
+#: to the collector, which complains about them in whatever test runs then.
+DROPPED: Final = "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
+
 OpenPage = Callable[..., Page]
 
 #: Milliseconds; a machine that does other things besides needs more than the usual five seconds.
 expect.set_options(timeout=20_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.filterwarnings(DROPPED))
 
 
 @contextmanager

@@ -26,8 +26,8 @@ def written(folder: Path, rows: list[list[str]], numeric: list[bool]) -> Path:
 
 
 def read(path: Path) -> list[list[object]]:
-    found: list[list[object]] = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
-    return found
+    sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+    return [list(row) for row in sheet.to_python()]
 
 
 def test_texts_stay_texts_and_numbers_are_numbers(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def test_all_of_it_comes_in_order_page_by_page(session: Session, busy: Customer)
     }
     assert [one.at for one in whole] == sorted((one.at for one in whole), reverse=True)
 
-    seen, cursor = [], None
+    seen: list[timeline.Happening] = []
+    cursor = None
     while True:
         page = timeline.page(session, busy.id, cursor=cursor, size=2)
         seen += page.items
