@@ -110,8 +110,7 @@ def test_who_loses_a_race_for_the_same_name_is_told_so(own_app: Flask, session: 
             session.flush()
         return ""
 
-    client = own_app.test_client()
-    answer = client.post("/test/taken")
+    answer = own_app.test_client().post("/test/taken", headers={"Accept-Language": "en"})
     assert answer.status_code == 409
     assert "just saved the same" in answer.get_data(as_text=True)
     assert session.scalar(select(func.count()).select_from(Tag)) == 0
