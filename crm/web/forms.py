@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from marshmallow import ValidationError, fields
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 
-from crm.core.errors import DomainError
+from crm.core.errors import Conflict, DomainError
 from crm.web import errors
 from crm.web.schemas import InputSchema
 
@@ -49,9 +50,10 @@ class Form(Generic[C]):
             return None
         return command
 
-    def refuse(self, error: DomainError) -> None:
+    def refuse(self, error: DomainError | StaleDataError) -> None:
         """Show a service's refusal in the form: beside the field it concerns, or above all."""
-        self.errors = {self.field_of(error): [errors.message(error)]}
+        told = Conflict("core.stale") if isinstance(error, StaleDataError) else error
+        self.errors = {self.field_of(told): [errors.message(told)]}
 
     def field_of(self, error: DomainError) -> str:
         """The field that a refusal names; "_schema" where it is about none."""

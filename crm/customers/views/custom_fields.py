@@ -63,8 +63,7 @@ def update(field_id: int) -> ResponseReturnValue:
         by, now = current_user(), context.now_once()
         custom_fields.update(context.session(), item, wanted, by=by, now=now)
     except (Conflict, Invalid, StaleDataError) as refusal:
-        stale = Conflict("core.stale")
-        form.refuse(stale if isinstance(refusal, StaleDataError) else refusal)
+        form.refuse(refusal)
         context.abandon()
         return _edit(_field(field_id), form, status=409 if _is_stale(refusal) else 422)
     return toast(_home(), gettext("Saved: %(name)s.", name=item.label))

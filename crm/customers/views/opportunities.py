@@ -17,7 +17,7 @@ from crm.customers.services import opportunities as services
 from crm.customers.services.opportunities import EditDeal
 from crm.users import policies
 from crm.users.auth import current_user, login_required
-from crm.web import context, errors
+from crm.web import context
 from crm.web.context import now_once, session
 from crm.web.htmx import go_to, page, toast
 
@@ -98,10 +98,11 @@ def update(opportunity_id: int) -> ResponseReturnValue:
     except Invalid as refusal:
         form.refuse(refusal)
         return _form(form, deal.customer, deal, status=422)
-    except (Conflict, StaleDataError):
+    except (Conflict, StaleDataError) as refusal:
         context.abandon()
-        form.errors = {"_schema": [errors.message(Conflict("core.stale"))]}
-        return _form(form, _deal(opportunity_id).customer, deal, status=409)
+        form.refuse(refusal)
+        deal = _deal(opportunity_id)
+        return _form(form, deal.customer, deal, status=409)
     return toast(_to(deal.customer_id), _("Changes are kept"))
 
 

@@ -16,7 +16,7 @@ from crm.customers.services import ordering as services
 from crm.customers.services.ordering import EditOrder
 from crm.users import policies
 from crm.users.auth import current_user, login_required
-from crm.web import context, errors
+from crm.web import context
 from crm.web.context import now_once, session
 from crm.web.htmx import go_to, page, toast
 
@@ -74,8 +74,7 @@ def update(order_id: int) -> ResponseReturnValue:
         return _form(form, order.customer, order, status=422)
     except (Conflict, StaleDataError) as refusal:
         context.abandon()
-        told = refusal if isinstance(refusal, Conflict) else Conflict("core.stale")
-        form.errors = {"_schema": [errors.message(told)]}
+        form.refuse(refusal)
         order = _order(order_id)
         return _form(form, order.customer, order, status=409)
     return toast(_to(order.customer_id), _("Changes are kept"))

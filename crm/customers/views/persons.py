@@ -68,9 +68,9 @@ def update(customer_id: int, person_id: int) -> ResponseReturnValue:
     except Invalid as refusal:
         form.refuse(refusal)
         return _form(customer, form, person=person, status=422)
-    except (Conflict, StaleDataError):
+    except (Conflict, StaleDataError) as refusal:
         context.abandon()
-        form.refuse(Conflict("core.stale"))
+        form.refuse(refusal)
         customer, person = _both(customer_id, person_id)
         return _form(customer, form, person=person, status=409)
     return toast(_to(customer), gettext("Changes are kept"))
